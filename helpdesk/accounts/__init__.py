@@ -1,0 +1,1 @@
+"""Who works here: agents, supervisors, admins; how they sign in."""

@@ -1,0 +1,114 @@
+"""The web application. The one module that knows everybody; `flask --app helpdesk.app run` serves it too."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from flask import Flask, render_template, session
+from flask_babel import Babel
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from helpdesk.accounts.sign_in import init_sign_in
+from helpdesk.accounts.users import demo_users_exist
+from helpdesk.cli import main as command_line
+from helpdesk.db import WEB_STATEMENT_MS, check_schema, driver_url, engine_options, open_engine, open_sessions
+from helpdesk.desk import tables
+from helpdesk.desk.answers import Catalogue
+from helpdesk.embedded import database_url
+from helpdesk.errors import SettingsError
+from helpdesk.settings import Settings, load
+from helpdesk.web.formats import init_formats
+from helpdesk.web.guard import init_guard
+from helpdesk.web.health import health
+from helpdesk.web.original import original
+from helpdesk.web.queue import queue
+from helpdesk.web.session import CATALOGUE, SETTINGS, db
+from helpdesk.web.set_aside import set_aside
+from helpdesk.web.supervisor import supervisor
+from helpdesk.web.ticket import ticket
+
+BLUEPRINTS = (health, queue, ticket, original, set_aside, supervisor)
+MAX_FORM_BYTES = 1_000_000
+FORM_PARTS = 50
+
+assert tables.metadata.tables  # relationships between tables are named by string and need them all
+
+ERRORS = {
+    400: "La página no entendió el pedido. Vuelva atrás e intente de nuevo.",
+    403: "Su cuenta no tiene permiso para ver esta página.",
+    404: "No encontramos lo que busca. Revise el número o vuelva a la bandeja.",
+    405: "Esta dirección no se usa así. Vuelva a la bandeja.",
+    413: "Lo enviado es demasiado grande.",
+    500: "Algo falló de nuestro lado. Lo que ya estaba guardado sigue guardado.",
+}
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The desk's pages. Raises SettingsError when they must not be served with these settings."""
+    settings = settings or load()
+    settings.check()
+    if settings.effective_mode == "production" and os.environ.get("HELPDESK_FAILPOINTS"):
+        raise SettingsError("HELPDESK_FAILPOINTS must not be set in production.")
+    url = database_url(settings.database_url, settings.var)
+    check_database(url, settings)
+    app = Flask("helpdesk", template_folder="pages")
+    app.config.update(
+        SECRET_KEY=settings.key,
+        SQLALCHEMY_DATABASE_URI=driver_url(url),
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(WEB_STATEMENT_MS),
+        MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
+        MAX_FORM_PARTS=FORM_PARTS,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a reply may take an hour to write
+        WTF_CSRF_SSL_STRICT=False,  # Referrer-Policy is no-referrer; Sec-Fetch-Site is checked instead
+        BABEL_DEFAULT_LOCALE="es",
+        BABEL_DEFAULT_TIMEZONE="America/Lima",
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+    )
+    app.extensions[SETTINGS] = settings
+    app.extensions[CATALOGUE] = Catalogue()
+    db.init_app(app)
+    Babel(app)
+    init_sign_in(app, db, settings)
+    init_guard(app, settings)
+    init_formats(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    app.register_error_handler(HTTPException, error_page)
+    app.register_error_handler(CSRFError, error_page)
+    app.context_processor(page_context)
+    for command in command_line.commands.values():
+        app.cli.add_command(command)
+    return app
+
+
+def check_database(url: str, settings: Settings) -> None:
+    """Raise SettingsError for an unreachable or old schema, or for the demo's accounts in production (T76)."""
+    engine = open_engine(url)
+    sessions = open_sessions(engine)
+    try:
+        check_schema(sessions)
+        if settings.effective_mode == "production":
+            with sessions() as opened:
+                if demo_users_exist(opened):
+                    raise SettingsError(
+                        "DATABASE_URL: this database holds the demo's accounts; remove them first."
+                    )
+    finally:
+        engine.dispose()
+
+
+def error_page(error: HTTPException) -> tuple[str, int]:
+    """Every error as a page with a sentence; nothing of the request is echoed (T75)."""
+    code = error.code or 500
+    return render_template("error.html", code=code, sentence=ERRORS.get(code, ERRORS[500])), code
+
+
+def page_context() -> dict[str, Any]:
+    """What every page shows: the reply that can still be taken back."""
+    undo = session.get("undo")
+    left = int(undo["until"] - time.time()) if undo else 0
+    return {"undo": undo if left > 0 else None, "undo_left_s": left}

@@ -1,0 +1,45 @@
+"""The command line, `helpdesk`: one tree of commands (design of names and keys: `docs/command-line.md`).
+
+Exit codes: 0 done, 1 the answer is no, 2 wrong use or wrong settings. Errors are one sentence on stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from helpdesk.cli.accounts import user
+from helpdesk.cli.database import db
+from helpdesk.cli.mail import mail, mailbox
+from helpdesk.cli.processes import demo, web, worker
+from helpdesk.cli.sorting import classify, suggest
+from helpdesk.errors import HelpdeskError
+
+
+class Tree(click.Group):
+    """The command group that turns our errors into one sentence and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a HelpdeskError ends it with its sentence."""
+        try:
+            return super().invoke(ctx)
+        except HelpdeskError as error:
+            click.echo(str(error), err=True)
+            sys.exit(2)
+
+
+@click.group(cls=Tree, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="infomigra-helpdesk")
+def main() -> None:
+    """E-mail helpdesk of Perú Infomigra.
+
+    \b
+    Example:
+      helpdesk demo
+    """
+
+
+for command in (demo, web, worker, db, user, mailbox, mail, classify, suggest):
+    main.add_command(command)

@@ -1,0 +1,107 @@
+"""One poll of the mailboxes: take the lease, receive, file, mark; and say how it went on the mailbox's row."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from helpdesk.db import Sessions, utc_now
+from helpdesk.desk.filing import Counts, Filer
+from helpdesk.desk.mailbox import Mailbox, due_mailbox_ids, end_lease, mailboxes, take_lease
+from helpdesk.desk.receive import Progress, mark, receive, silent
+from helpdesk.errors import HelpdeskError, MailboxRefused, MailboxUnreachable, SettingsError
+from helpdesk.mail.imap import open_folder
+from helpdesk.settings import Settings
+
+log = logging.getLogger(__name__)
+
+NOTHING = Counts()
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll of one mailbox did."""
+
+    mailbox: str
+    received: int = 0
+    filed: Counts = NOTHING
+    marked: int = 0
+    error: str | None = None
+
+
+def poll_due(sessions: Sessions, filer: Filer, settings: Settings) -> list[Poll]:
+    """Poll every mailbox whose interval is over, and file what is left over from before."""
+    with sessions() as session:
+        due = due_mailbox_ids(session)
+    polls = [poll for mailbox_id in due if (poll := poll_one(sessions, filer, settings, mailbox_id))]
+    filer.file_all()
+    return polls
+
+
+def poll_all(sessions: Sessions, filer: Filer, settings: Settings, progress: Progress = silent) -> list[Poll]:
+    """Poll every active mailbox now."""
+    with sessions() as session:
+        ids = [mailbox.id for mailbox in mailboxes(session) if mailbox.active]
+    return [poll for mailbox_id in ids if (poll := poll_one(sessions, filer, settings, mailbox_id, progress))]
+
+
+def poll_one(
+    sessions: Sessions, filer: Filer, settings: Settings, mailbox_id: int, progress: Progress = silent
+) -> Poll | None:
+    """Poll one mailbox; None when another worker has it."""
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    with sessions.begin() as session:
+        mailbox = take_lease(session, mailbox_id, holder, settings.lease_s)
+    if mailbox is None:
+        return None
+    poll = _poll(sessions, filer, settings, mailbox, progress)
+    with sessions.begin() as session:
+        end_lease(session, mailbox_id, holder, poll.error)
+    return poll
+
+
+def _poll(sessions: Sessions, filer: Filer, settings: Settings, mailbox: Mailbox, progress: Progress) -> Poll:
+    try:
+        with open_folder(mailbox.account()) as imap:
+            received = receive(
+                sessions,
+                mailbox,
+                imap,
+                now=utc_now(),
+                max_bytes=settings.max_message_bytes,
+                progress=progress,
+            )
+            counts = filer.file_all()
+            return Poll(mailbox.name, received, counts, mark(sessions, mailbox, imap))
+    except (MailboxRefused, MailboxUnreachable, SettingsError) as error:
+        log.warning("mailbox %s: %s", mailbox.name, error)
+        return Poll(mailbox.name, error=str(error))
+
+
+def check(mailbox: Mailbox) -> list[tuple[bool, str]]:
+    """Try a mailbox and say in words what works and what does not."""
+    said: list[tuple[bool, str]] = []
+
+    def step(sentence: str, attempt: Callable[[], object]) -> bool:
+        try:
+            attempt()
+        except HelpdeskError as error:
+            said.append((False, f"{sentence}: {error}"))
+            return False
+        said.append((True, sentence))
+        return True
+
+    if not step(f"password file {mailbox.password_file}", mailbox.account):
+        return said
+
+    def look() -> None:
+        with open_folder(mailbox.account()) as imap:
+            count = len(imap.all_uids())
+            how = "a keyword" if imap.keeps_keywords else "moving it, or the ledger only"
+            said.append((True, f"folder {imap.name!r} holds {count} messages; filed mail is shown by {how}"))
+
+    step(f"login as {mailbox.username!r} at {mailbox.host}:{mailbox.port}", look)
+    return said

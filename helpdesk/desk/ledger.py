@@ -1,0 +1,182 @@
+"""The intake ledger: one row for every message a mailbox ever held, with its bytes and what became of it.
+
+A row is written before anything is parsed and is unique by mailbox, folder, UIDVALIDITY and UID (RFC 9051,
+2.3.1.1), so a message is received once whatever happens. The watermark is the ledger itself (I-4).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, undefer
+
+from helpdesk.db import Base
+from helpdesk.desk.lifecycle import MAIL, MailState, check_can_move, state_check
+from helpdesk.desk.mailbox import Mailbox
+from helpdesk.mail.imap import FetchedMail
+
+
+class RawMail(Base):
+    """A message as the server gave it."""
+
+    __tablename__ = "raw_mail"
+    __table_args__ = (
+        UniqueConstraint("mailbox_id", "folder", "uidvalidity", "uid"),
+        CheckConstraint(state_check(MailState, "state"), name="state_known"),
+        Index("ix_raw_mail_due", "id", postgresql_where=text("state = 'received'")),
+        Index("ix_raw_mail_set_aside", "id", postgresql_where=text("state = 'set_aside'")),
+        Index("ix_raw_mail_unmarked", "mailbox_id", postgresql_where=text("marked_at is null")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailbox.id"))
+    folder: Mapped[str]
+    uidvalidity: Mapped[int]
+    uid: Mapped[int]
+    sha256: Mapped[str | None] = mapped_column(index=True)
+    size: Mapped[int]
+    truncated: Mapped[bool] = mapped_column(default=False)
+    raw: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    arrived_at: Mapped[dt.datetime]
+    received_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    state: Mapped[str] = mapped_column(default=MailState.RECEIVED.value)
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[dt.datetime | None]
+    reason: Mapped[str | None]
+    marked_at: Mapped[dt.datetime | None]
+
+    mailbox: Mapped[Mailbox] = relationship()
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of a mailbox in one of its lives (UIDVALIDITY)."""
+
+    mailbox_id: int
+    name: str
+    uidvalidity: int
+
+
+def last_uid(session: Session, folder: Folder) -> int:
+    """The highest UID of this folder that the ledger holds; 0 when it holds none."""
+    query = select(func.max(RawMail.uid)).where(
+        RawMail.mailbox_id == folder.mailbox_id,
+        RawMail.folder == folder.name,
+        RawMail.uidvalidity == folder.uidvalidity,
+    )
+    return session.scalar(query) or 0
+
+
+def enter(session: Session, folder: Folder, mails: list[FetchedMail], now: dt.datetime) -> int:
+    """Write messages into the ledger; one that is there already is left alone. Returns how many were new."""
+    rows = [_row(folder, mail, now) for mail in mails]
+    if not rows:
+        return 0
+    statement = insert(RawMail).on_conflict_do_nothing().returning(RawMail.id)
+    return len(session.scalars(statement, rows).all())
+
+
+def _row(folder: Folder, mail: FetchedMail, now: dt.datetime) -> dict[str, object]:
+    gone = mail.raw is None
+    return {
+        "mailbox_id": folder.mailbox_id,
+        "folder": folder.name,
+        "uidvalidity": folder.uidvalidity,
+        "uid": mail.uid,
+        "sha256": None if mail.raw is None else hashlib.sha256(mail.raw).hexdigest(),
+        "size": mail.size,
+        "truncated": mail.truncated,
+        "raw": mail.raw,
+        "arrived_at": mail.arrived_at or now,
+        "state": (MailState.VANISHED if gone else MailState.RECEIVED).value,
+        "reason": "vanished before it could be read" if gone else None,
+        "marked_at": now if gone else None,
+        "attempts": 0,
+    }
+
+
+def claim(session: Session, *, limit: int, lease_s: float) -> list[RawMail]:
+    """Take messages to file, oldest first, counting the attempt before anything is parsed (T26).
+
+    Up to `limit` that were never tried come together; one that failed before comes alone, so that it can
+    never take the blame from, or put it on, its neighbours. Other workers skip what is taken.
+    """
+    free = or_(RawMail.lease_until.is_(None), RawMail.lease_until < func.now())
+    query = (
+        select(RawMail.id, RawMail.attempts)
+        .where(RawMail.state == MailState.RECEIVED.value, free)
+        .order_by(RawMail.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    found = session.execute(query).all()
+    ids = [row.id for row in found if row.attempts == 0] or [row.id for row in found[:1]]
+    if not ids:
+        return []
+    session.execute(
+        update(RawMail)
+        .where(RawMail.id.in_(ids))
+        .values(
+            attempts=RawMail.attempts + 1,
+            lease_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s),
+        )
+    )
+    rows = select(RawMail).where(RawMail.id.in_(ids)).order_by(RawMail.id).options(undefer(RawMail.raw))
+    return list(session.scalars(rows.execution_options(populate_existing=True)))
+
+
+def settle(mail: RawMail, state: MailState, reason: str) -> None:
+    """Write down what became of a message. Raises NotAllowed when that is already decided otherwise."""
+    check_can_move(MAIL, MailState(mail.state), state)
+    mail.state = state.value
+    mail.reason = reason
+    mail.lease_until = None
+
+
+def fail(mail: RawMail, reason: str, *, attempts_allowed: int) -> MailState:
+    """Note a failed attempt; the last one sets the message aside. Returns the state it is in then."""
+    if mail.attempts >= attempts_allowed:
+        settle(mail, MailState.SET_ASIDE, reason)
+    else:
+        mail.reason = reason
+        mail.lease_until = None
+    return MailState(mail.state)
+
+
+def retry(mail: RawMail) -> None:
+    """Put a message that was set aside back into line, with its attempts forgiven."""
+    settle(mail, MailState.RECEIVED, "retried by hand")
+    mail.attempts = 0
+
+
+def unmarked(session: Session, folder: Folder, limit: int = 1000) -> list[RawMail]:
+    """Decided messages of this folder that the server does not show as done yet."""
+    query = select(RawMail).where(
+        RawMail.mailbox_id == folder.mailbox_id,
+        RawMail.folder == folder.name,
+        RawMail.uidvalidity == folder.uidvalidity,
+        RawMail.marked_at.is_(None),
+        RawMail.state != MailState.RECEIVED.value,
+    )
+    return list(session.scalars(query.order_by(RawMail.uid).limit(limit)))
+
+
+def set_aside_mails(session: Session) -> list[RawMail]:
+    """What could not be filed, newest first, for people to look at."""
+    query = select(RawMail).where(RawMail.state == MailState.SET_ASIDE.value)
+    return list(session.scalars(query.order_by(RawMail.id.desc())))

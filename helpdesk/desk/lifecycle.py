@@ -1,0 +1,79 @@
+"""States and allowed transitions of everything that lives here, as data (docs/words.md shows them)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from helpdesk.errors import NotAllowed
+
+
+class TicketStatus(StrEnum):
+    """Where a ticket stands."""
+
+    OPEN = "open"  # we owe something
+    WAITING = "waiting"  # we answered; the requester's turn
+    CLOSED = "closed"
+
+
+class MailState(StrEnum):
+    """What became of a message of the ledger."""
+
+    RECEIVED = "received"  # raw bytes are safe, nothing else is done
+    FILED = "filed"  # part of a ticket
+    DUPLICATE = "duplicate"  # the very same mail is filed already
+    SET_ASIDE = "set_aside"  # could not be filed; the reason is kept; can be retried
+    VANISHED = "vanished"  # gone from the server before it could be read
+
+
+class OutgoingState(StrEnum):
+    """The way of a mail to the SMTP server."""
+
+    READY = "ready"
+    HANDING = "handing"  # a worker is talking to the server
+    SENT = "sent"
+    UNCERTAIN = "uncertain"  # the line broke after the last dot: sent again, with the same Message-ID
+    FAILED = "failed"  # refused for good; the agent is told
+    CANCELLED = "cancelled"  # taken back in time
+
+
+Transitions = dict[StrEnum, frozenset[StrEnum]]
+
+TICKET: Transitions = {
+    TicketStatus.OPEN: frozenset({TicketStatus.WAITING, TicketStatus.CLOSED}),
+    TicketStatus.WAITING: frozenset({TicketStatus.OPEN, TicketStatus.CLOSED}),
+    TicketStatus.CLOSED: frozenset({TicketStatus.OPEN}),
+}
+MAIL: Transitions = {
+    MailState.RECEIVED: frozenset({MailState.FILED, MailState.DUPLICATE, MailState.SET_ASIDE}),
+    MailState.SET_ASIDE: frozenset({MailState.RECEIVED}),
+    MailState.FILED: frozenset(),
+    MailState.DUPLICATE: frozenset(),
+    MailState.VANISHED: frozenset(),
+}
+OUTGOING: Transitions = {
+    OutgoingState.READY: frozenset({OutgoingState.HANDING, OutgoingState.CANCELLED}),
+    OutgoingState.HANDING: frozenset(
+        {OutgoingState.SENT, OutgoingState.UNCERTAIN, OutgoingState.FAILED, OutgoingState.READY}
+    ),
+    OutgoingState.UNCERTAIN: frozenset({OutgoingState.HANDING}),
+    OutgoingState.FAILED: frozenset({OutgoingState.READY}),
+    OutgoingState.SENT: frozenset(),
+    OutgoingState.CANCELLED: frozenset(),
+}
+LIFECYCLES = {"ticket": TICKET, "mail": MAIL, "outgoing": OUTGOING}
+
+
+def can_move(table: Transitions, before: StrEnum, after: StrEnum) -> bool:
+    """Whether the table allows the step."""
+    return after in table[before]
+
+
+def check_can_move(table: Transitions, before: StrEnum, after: StrEnum) -> None:
+    """Raise NotAllowed when the table does not allow the step."""
+    if not can_move(table, before, after):
+        raise NotAllowed(f"No se puede pasar de «{before}» a «{after}».")
+
+
+def state_check(states: type[StrEnum], column: str) -> str:
+    """The SQL of a CHECK constraint that holds a column to its states."""
+    return f"{column} in ({', '.join(repr(state.value) for state in states)})"

@@ -1,0 +1,126 @@
+"""The mailboxes we read, how they are doing, and the lease under which one worker reads one of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from sqlalchemy import CheckConstraint, func, or_, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from helpdesk.db import Base
+from helpdesk.errors import SettingsError
+from helpdesk.mail.imap import ImapAccount
+from helpdesk.settings import LOOPBACK, read_secret
+
+FAILED_POLLS_UNTIL_RED = 3
+
+
+class Mailbox(Base):
+    """One folder of one IMAP account. The password stays in its file, never in the database."""
+
+    __tablename__ = "mailbox"
+    __table_args__ = (CheckConstraint("poll_interval_s >= 1", name="poll_interval_positive"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    host: Mapped[str]
+    port: Mapped[int]
+    username: Mapped[str]
+    password_file: Mapped[str]
+    folder: Mapped[str] = mapped_column(default="INBOX")
+    tls: Mapped[bool] = mapped_column(default=True)
+    active: Mapped[bool] = mapped_column(default=True)
+    poll_interval_s: Mapped[int] = mapped_column(default=60)
+    polled_at: Mapped[dt.datetime | None]
+    succeeded_at: Mapped[dt.datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None]
+    holder: Mapped[str | None]
+    lease_until: Mapped[dt.datetime | None]
+
+    @property
+    def failing(self) -> bool:
+        """Whether people should be told."""
+        return self.failures >= FAILED_POLLS_UNTIL_RED
+
+    def account(self) -> ImapAccount:
+        """What the IMAP adapter needs. Raises SettingsError when the password file cannot be read."""
+        password = read_secret(Path(self.password_file), f"Mailbox {self.name!r}, --password-file")
+        return ImapAccount(self.host, self.port, self.username, password, self.folder, self.tls)
+
+
+def add_mailbox(
+    session: Session,
+    *,
+    name: str,
+    host: str,
+    port: int,
+    username: str,
+    password_file: Path,
+    folder: str = "INBOX",
+    tls: bool = True,
+    poll_interval_s: int = 60,
+) -> Mailbox:
+    """Add a mailbox. Raises SettingsError for a taken name, an unreadable file, or no TLS outside loopback."""
+    if not tls and host not in LOOPBACK:
+        raise SettingsError("--no-tls is accepted for a loopback server only.")
+    read_secret(password_file, "--password-file")
+    if session.scalar(select(Mailbox.id).where(Mailbox.name == name)):
+        raise SettingsError(f"There is already a mailbox named {name!r}.")
+    mailbox = Mailbox(
+        name=name,
+        host=host,
+        port=port,
+        username=username,
+        password_file=str(password_file.resolve()),
+        folder=folder,
+        tls=tls,
+        poll_interval_s=poll_interval_s,
+    )
+    session.add(mailbox)
+    session.flush()
+    return mailbox
+
+
+def mailboxes(session: Session) -> list[Mailbox]:
+    """All mailboxes, by name."""
+    return list(session.scalars(select(Mailbox).order_by(Mailbox.name)))
+
+
+def due_mailbox_ids(session: Session) -> list[int]:
+    """Active mailboxes whose poll interval is over, by the database's clock; each failure doubles the wait."""
+    wait = Mailbox.poll_interval_s * func.power(2, func.least(Mailbox.failures, 5))
+    due_at = Mailbox.polled_at + func.make_interval(0, 0, 0, 0, 0, 0, wait)
+    query = select(Mailbox.id).where(Mailbox.active, or_(Mailbox.polled_at.is_(None), due_at <= func.now()))
+    return list(session.scalars(query.order_by(Mailbox.polled_at.asc().nulls_first())))
+
+
+def take_lease(session: Session, mailbox_id: int, holder: str, lease_s: float) -> Mailbox | None:
+    """Own the mailbox for `lease_s` seconds; None when another worker does (L15: compare and set, no lock)."""
+    free = or_(Mailbox.lease_until.is_(None), Mailbox.lease_until < func.now(), Mailbox.holder == holder)
+    taken = session.scalar(
+        update(Mailbox)
+        .where(Mailbox.id == mailbox_id, free)
+        .values(
+            holder=holder,
+            polled_at=func.now(),
+            lease_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s),
+        )
+        .returning(Mailbox.id)
+    )
+    return session.get(Mailbox, taken, populate_existing=True) if taken else None
+
+
+def end_lease(session: Session, mailbox_id: int, holder: str, error: str | None) -> None:
+    """Give the mailbox back and note how the poll went."""
+    outcome = (
+        {"failures": Mailbox.failures + 1, "error": error}
+        if error
+        else {"failures": 0, "error": None, "succeeded_at": func.now()}
+    )
+    session.execute(
+        update(Mailbox)
+        .where(Mailbox.id == mailbox_id, Mailbox.holder == holder)
+        .values(holder=None, lease_until=None, **outcome)
+    )

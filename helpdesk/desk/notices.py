@@ -1,0 +1,110 @@
+"""Automatic mail of ours: when an acknowledgement may be sent, and the acknowledgement itself.
+
+It holds the number and no text that the sender chose (T09), and is never sent to machines (T56, RFC 3834).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from helpdesk.desk.message import Message
+from helpdesk.desk.outbox import Outgoing
+from helpdesk.desk.ticket import Ticket, record
+from helpdesk.errors import ReplyRefused
+from helpdesk.mail.compose import Letter, build
+from helpdesk.mail.tokens import make_message_id
+from helpdesk.settings import Settings
+from templates.catalogue import read_notice
+from templates.placeholders import fill
+from templates.rendering import render
+
+NO_REPLY = (
+    "noreply",
+    "no-reply",
+    "no_reply",
+    "donotreply",
+    "do-not-reply",
+    "mailer-daemon",
+    "postmaster",
+    "bounce",
+)
+
+
+def why_not_acknowledge(
+    session: Session, ticket: Ticket, message: Message, settings: Settings, now: dt.datetime
+) -> str | None:
+    """The reason why this mail gets no acknowledgement; None when it gets one."""
+    if message.automatic:
+        return f"automatic mail ({message.automatic})"
+    if ticket.requester is None:
+        return "the sender is unknown"
+    address = ticket.requester.email
+    if address in settings.own:
+        return "mail from our own address"
+    if address.partition("@")[0].startswith(NO_REPLY):
+        return "a no-reply address"
+    if now - message.at > dt.timedelta(hours=settings.acknowledge_within_h):
+        return f"the mail is older than {settings.acknowledge_within_h} h"
+    if acknowledged_today(session, address, now) >= settings.acknowledgements_per_day:
+        return f"{settings.acknowledgements_per_day} acknowledgements to this address in 24 h"
+    return None
+
+
+def acknowledged_today(session: Session, address: str, now: dt.datetime) -> int:
+    """Notices queued to an address in the last 24 hours. Holds a lock on the address until the commit."""
+    session.execute(text("select pg_advisory_xact_lock(hashtextextended(:address, 0))"), {"address": address})
+    query = select(func.count()).where(
+        Outgoing.recipient == address, Outgoing.notice, Outgoing.created_at > now - dt.timedelta(hours=24)
+    )
+    return session.scalar(query.select_from(Outgoing)) or 0
+
+
+def acknowledge(
+    session: Session, ticket: Ticket, message: Message, settings: Settings, now: dt.datetime
+) -> None:
+    """Queue the acknowledgement of a new ticket, or write down why there is none."""
+    reason = why_not_acknowledge(session, ticket, message, settings, now)
+    if reason is None:
+        try:
+            session.add(_acknowledgement(ticket, message, settings, now))
+        except ReplyRefused as error:
+            reason = str(error)
+    kind = "not_acknowledged" if reason else "acknowledged"
+    record(session, ticket, kind, now=now, why=reason or "")
+
+
+def _acknowledgement(ticket: Ticket, message: Message, settings: Settings, now: dt.datetime) -> Outgoing:
+    notice = read_notice("acknowledgement")
+    facts = {"numero": ticket.number}
+    subject = fill(notice.subject, facts)
+    rendered = render(fill(notice.body, facts), title=subject)
+    assert ticket.requester is not None
+    message_id = make_message_id(settings.key, ticket.id, settings.mail_domain)
+    letter = Letter(
+        sender_name=settings.mail_from_name,
+        sender=settings.mail_from,
+        recipient_name="",
+        recipient=ticket.requester.email,
+        subject=subject,
+        text=rendered.text,
+        html=rendered.html,
+        message_id=message_id,
+        at=now,
+        in_reply_to=message.message_id,
+        references=tuple(message.references),
+        automatic=True,
+    )
+    return Outgoing(
+        ticket_id=ticket.id,
+        notice=True,
+        idempotency_key=f"acknowledgement-{ticket.id}",
+        message_id=message_id,
+        envelope_from="",  # the null sender: a bounce of a notice goes nowhere (RFC 3834, 3.3)
+        recipient=ticket.requester.email,
+        content=build(letter),
+        send_at=now,
+        created_at=now,
+    )

@@ -1,0 +1,202 @@
+"""Mail on its way out: a row first, SMTP after the commit, the same bytes and Message-ID at every try.
+
+Claimed under SKIP LOCKED with a lease and a fencing number (L12): a worker that dies loses nothing, one that is
+late changes nothing. At least once, and each copy is the same message (I-5, I-6).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import smtplib
+from dataclasses import dataclass
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, func, or_, select, text, update
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from helpdesk import failpoints
+from helpdesk.db import Base, Sessions
+from helpdesk.desk.lifecycle import OutgoingState, TicketStatus, state_check
+from helpdesk.desk.message import Message
+from helpdesk.desk.ticket import Ticket, change_status, record
+from helpdesk.errors import NotAllowed
+from helpdesk.mail.smtp import Answer, Handed, SmtpServer, hand_over, open_server, unreachable
+
+# Waits after the 1st, 2nd … try that the server put off, seconds; then every two hours up to 72 h (F24).
+DELAYS_S = (30, 60, 300, 900, 1800, 3600, 7200)
+GIVE_UP_AFTER_H = 72
+UNCERTAIN_WAIT_S = 600
+BATCH = 50
+
+
+class Outgoing(Base):
+    """One mail to one recipient; the bytes are frozen when it is queued (F28)."""
+
+    __tablename__ = "outgoing"
+    __table_args__ = (
+        CheckConstraint(state_check(OutgoingState, "state"), name="state_known"),
+        Index(
+            "ix_outgoing_due", "send_at", postgresql_where=text("state in ('ready', 'handing', 'uncertain')")
+        ),
+        Index("ix_outgoing_recipient", "recipient", "created_at"),
+        Index("ix_outgoing_ticket_id", "ticket_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    reply_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"), unique=True)
+    notice: Mapped[bool] = mapped_column(default=False)
+    idempotency_key: Mapped[str] = mapped_column(unique=True)
+    message_id: Mapped[str] = mapped_column(unique=True)
+    envelope_from: Mapped[str]
+    recipient: Mapped[str]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    state: Mapped[str] = mapped_column(default=OutgoingState.READY.value)
+    send_at: Mapped[dt.datetime]
+    created_at: Mapped[dt.datetime]
+    sent_at: Mapped[dt.datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    fence: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[dt.datetime | None]
+    reason: Mapped[str] = mapped_column(default="")
+
+    ticket: Mapped[Ticket] = relationship()
+    reply: Mapped[Message | None] = relationship()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a worker needs to hand one mail over, and the number that proves it still owns it."""
+
+    id: int
+    fence: int
+    envelope_from: str
+    recipient: str
+    content: bytes
+
+
+def queue_of_ticket(session: Session, ticket: Ticket) -> dict[int, Outgoing]:
+    """The outgoing mail of each of a ticket's replies, by the reply's id."""
+    rows = session.scalars(
+        select(Outgoing).where(Outgoing.ticket_id == ticket.id, Outgoing.reply_id.is_not(None))
+    )
+    return {row.reply_id: row for row in rows if row.reply_id is not None}
+
+
+def claim(session: Session, *, limit: int, lease_s: float) -> list[Claimed]:
+    """Own what is due: ready, uncertain, or left behind by a worker that died."""
+    due = or_(
+        Outgoing.state.in_([OutgoingState.READY.value, OutgoingState.UNCERTAIN.value]),
+        (Outgoing.state == OutgoingState.HANDING.value) & (Outgoing.lease_until < func.now()),
+    )
+    query = select(Outgoing.id).where(due, Outgoing.send_at <= func.now()).order_by(Outgoing.send_at)
+    ids = session.scalars(query.limit(limit).with_for_update(skip_locked=True)).all()
+    rows = session.execute(
+        update(Outgoing)
+        .where(Outgoing.id.in_(ids))
+        .values(
+            state=OutgoingState.HANDING.value,
+            tries=Outgoing.tries + 1,
+            fence=Outgoing.fence + 1,
+            lease_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s),
+        )
+        .returning(Outgoing.id, Outgoing.fence, Outgoing.envelope_from, Outgoing.recipient, Outgoing.content)
+    )
+    return sorted((Claimed(*row) for row in rows), key=lambda item: item.id)
+
+
+def settle(session: Session, claimed: Claimed, answer: Answer, now: dt.datetime) -> bool:
+    """Write down how a try went. False when the lease was lost meanwhile: then nothing is changed (F26)."""
+    query = select(Outgoing).where(
+        Outgoing.id == claimed.id,
+        Outgoing.fence == claimed.fence,
+        Outgoing.state == OutgoingState.HANDING.value,
+    )
+    mail = session.scalar(query.with_for_update())
+    if mail is None:
+        return False
+    mail.lease_until = None
+    mail.reason = answer.reason
+    state = _next_state(mail, answer, now)
+    mail.state = state.value
+    if state is OutgoingState.SENT:
+        _note_sent(session, mail, now)
+    elif state is OutgoingState.FAILED:
+        _note_failed(session, mail, now)
+    elif state is OutgoingState.UNCERTAIN:
+        mail.send_at = now + dt.timedelta(seconds=UNCERTAIN_WAIT_S)
+    else:
+        mail.send_at = now + dt.timedelta(seconds=DELAYS_S[min(mail.tries, len(DELAYS_S)) - 1])
+    return True
+
+
+def _next_state(mail: Outgoing, answer: Answer, now: dt.datetime) -> OutgoingState:
+    if answer.outcome is Handed.ACCEPTED:
+        return OutgoingState.SENT
+    if answer.outcome is Handed.REFUSED or now - mail.created_at > dt.timedelta(hours=GIVE_UP_AFTER_H):
+        return OutgoingState.FAILED
+    return OutgoingState.UNCERTAIN if answer.outcome is Handed.UNCERTAIN else OutgoingState.READY
+
+
+def _note_sent(session: Session, mail: Outgoing, now: dt.datetime) -> None:
+    mail.sent_at = now
+    if mail.notice:
+        return
+    if mail.ticket.first_response_at is None:
+        mail.ticket.first_response_at = now
+    record(session, mail.ticket, "sent", now=now, why=mail.reason, to=mail.recipient)
+
+
+def _note_failed(session: Session, mail: Outgoing, now: dt.datetime) -> None:
+    record(session, mail.ticket, "send_failed", now=now, why=mail.reason, to=mail.recipient)
+    if not mail.notice and mail.ticket.status != TicketStatus.OPEN:
+        change_status(
+            session, mail.ticket, TicketStatus.OPEN, now=now, actor=None, why="the reply was not delivered"
+        )
+
+
+def cancel(session: Session, reply: Message) -> Outgoing:
+    """Take a reply back before it leaves. Raises NotAllowed once a worker has it."""
+    mail = session.scalar(select(Outgoing).where(Outgoing.reply_id == reply.id).with_for_update())
+    if mail is None or mail.state != OutgoingState.READY.value or mail.tries:
+        raise NotAllowed("El correo ya salió: no se puede deshacer.")
+    mail.state = OutgoingState.CANCELLED.value
+    return mail
+
+
+def send_due(sessions: Sessions, server: SmtpServer, *, now: dt.datetime, lease_s: float) -> int:
+    """Hand over everything that is due, one connection for a batch. Returns how many the server took."""
+    sent = 0
+    while True:
+        with sessions.begin() as session:
+            batch = claim(session, limit=BATCH, lease_s=lease_s)
+        if not batch:
+            return sent
+        failpoints.hit("after-claim")
+        sent += _hand_over_batch(sessions, server, batch, now)
+
+
+def _hand_over_batch(sessions: Sessions, server: SmtpServer, batch: list[Claimed], now: dt.datetime) -> int:
+    waiting = list(batch)
+    sent = 0
+    try:
+        with open_server(server) as client:
+            while waiting:
+                mail = waiting[0]
+                answer = hand_over(client, mail.envelope_from, mail.recipient, mail.content)
+                failpoints.hit("after-send")
+                waiting.pop(0)
+                with sessions.begin() as session:
+                    settle(session, mail, answer, now)
+                sent += answer.outcome is Handed.ACCEPTED
+    except (smtplib.SMTPException, OSError) as error:
+        answer = unreachable(error)
+        for mail in waiting:
+            with sessions.begin() as session:
+                settle(session, mail, answer, now)
+    return sent
+
+
+def open_count(session: Session) -> int:
+    """How many mails are waiting to leave."""
+    states = [OutgoingState.READY.value, OutgoingState.HANDING.value, OutgoingState.UNCERTAIN.value]
+    return session.scalar(select(func.count()).select_from(Outgoing).where(Outgoing.state.in_(states))) or 0

@@ -1,0 +1,180 @@
+"""A ticket, the person who asks, and the history: one event a row, with who, when and why."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from classifier import LINES, NONE
+from helpdesk.accounts.users import User
+from helpdesk.db import JSON, Base
+from helpdesk.desk.lifecycle import TICKET, TicketStatus, check_can_move, state_check
+from helpdesk.errors import NotAllowed
+
+if TYPE_CHECKING:
+    from helpdesk.desk.message import Message
+
+LIMA = ZoneInfo("America/Lima")
+NUMBER_PREFIX = "PI"
+
+
+class Requester(Base):
+    """A person who writes to the desk, known by an address."""
+
+    __tablename__ = "requester"
+    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    language: Mapped[str | None]
+    created_at: Mapped[dt.datetime]
+
+
+class Ticket(Base):
+    """One matter of one requester. `line` is null while nobody, man or machine, has decided it."""
+
+    __tablename__ = "ticket"
+    __table_args__ = (
+        CheckConstraint(state_check(TicketStatus, "status"), name="status_known"),
+        CheckConstraint(f"line in {(*LINES, NONE)}", name="line_known"),
+        Index("ix_ticket_queue", "status", "line", "waiting_since"),
+        Index("ix_ticket_open", "waiting_since", postgresql_where=text("status = 'open'")),
+        Index("ix_ticket_requester_id", "requester_id"),
+        Index("ix_ticket_assignee_id", "assignee_id"),
+        Index("ix_ticket_opened_at", "opened_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(unique=True)
+    requester_id: Mapped[int | None] = mapped_column(ForeignKey("requester.id"))
+    subject: Mapped[str]
+    snippet: Mapped[str] = mapped_column(default="")
+    line: Mapped[str | None]
+    line_by_agent: Mapped[bool] = mapped_column(default=False)
+    status: Mapped[str] = mapped_column(default=TicketStatus.OPEN.value)
+    automatic: Mapped[bool] = mapped_column(default=False)
+    assignee_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    opened_at: Mapped[dt.datetime]
+    waiting_since: Mapped[dt.datetime]
+    updated_at: Mapped[dt.datetime]
+    first_response_at: Mapped[dt.datetime | None]
+    closed_at: Mapped[dt.datetime | None]
+    related_ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
+
+    requester: Mapped[Requester | None] = relationship()
+    assignee: Mapped[User | None] = relationship()
+    related_ticket: Mapped[Ticket | None] = relationship(remote_side=[id])
+    messages: Mapped[list[Message]] = relationship(back_populates="ticket", order_by="Message.id")
+    events: Mapped[list[Event]] = relationship(order_by="Event.id")
+
+
+class Event(Base):
+    """One row of a ticket's history. Append-only."""
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), index=True)
+    at: Mapped[dt.datetime]
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    kind: Mapped[str]
+    why: Mapped[str] = mapped_column(default="")
+    detail: Mapped[JSON] = mapped_column(default=dict)
+
+    actor: Mapped[User | None] = relationship()
+
+
+class NumberSeries(Base):
+    """The last number given out in a year; its row lock makes the series gapless."""
+
+    __tablename__ = "number_series"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True)
+    last: Mapped[int]
+
+
+def next_number(session: Session, now: dt.datetime) -> str:
+    """The next ticket number, such as PI-2026-000123 (the year is Lima's)."""
+    year = now.astimezone(LIMA).year
+    row = insert(NumberSeries).values(name=NUMBER_PREFIX, year=year, last=1)
+    taken = session.scalar(
+        row.on_conflict_do_update(
+            index_elements=["name", "year"], set_={"last": NumberSeries.last + 1}
+        ).returning(NumberSeries.last)
+    )
+    return f"{NUMBER_PREFIX}-{year}-{taken:06d}"
+
+
+def find_or_add_requester(session: Session, email: str, name: str, now: dt.datetime) -> Requester:
+    """The requester of an address; made on first sight. A better name replaces an empty one."""
+    address = email.lower()
+    row = insert(Requester).values(email=address, name=name, created_at=now)
+    session.execute(row.on_conflict_do_nothing(index_elements=["email"]))
+    requester = session.scalars(select(Requester).where(Requester.email == address)).one()
+    if name and not requester.name:
+        requester.name = name
+    return requester
+
+
+def find_ticket(session: Session, number: str) -> Ticket | None:
+    """The ticket of a number."""
+    return session.scalar(select(Ticket).where(Ticket.number == number))
+
+
+def record(
+    session: Session,
+    ticket: Ticket,
+    kind: str,
+    *,
+    now: dt.datetime,
+    actor: User | None = None,
+    why: str = "",
+    **detail: Any,
+) -> Event:
+    """Write one row of history. `kind` is one of `helpdesk.desk.words.EVENTS`."""
+    event = Event(
+        ticket_id=ticket.id, at=now, actor_id=actor.id if actor else None, kind=kind, why=why, detail=detail
+    )
+    session.add(event)
+    return event
+
+
+def change_status(
+    session: Session, ticket: Ticket, status: TicketStatus, *, now: dt.datetime, actor: User | None, why: str
+) -> None:
+    """Move the ticket along its life cycle. Raises NotAllowed; staying where it is does nothing."""
+    before = TicketStatus(ticket.status)
+    if before is status:
+        return
+    check_can_move(TICKET, before, status)
+    ticket.status = status.value
+    ticket.updated_at = now
+    ticket.closed_at = now if status is TicketStatus.CLOSED else None
+    if status is TicketStatus.OPEN:
+        ticket.waiting_since = now
+    record(session, ticket, "status_changed", now=now, actor=actor, why=why, before=before, after=status)
+
+
+def assign(session: Session, ticket: Ticket, assignee: User | None, *, now: dt.datetime, actor: User) -> None:
+    """Give the ticket to somebody, or to nobody. Raises NotAllowed for an account that is switched off."""
+    if assignee is not None and not assignee.active:
+        raise NotAllowed(f"La cuenta de {assignee.name} está desactivada.")
+    if ticket.assignee_id == (assignee.id if assignee else None):
+        return
+    before = ticket.assignee.name if ticket.assignee else None
+    ticket.assignee_id = assignee.id if assignee else None
+    ticket.updated_at = now
+    after = assignee.name if assignee else None
+    record(session, ticket, "assigned", now=now, actor=actor, before=before, after=after)
+
+
+def is_on_ticket(ticket: Ticket, address: str | None) -> bool:
+    """Whether an address belongs to the ticket: only its own mail may join it (T03)."""
+    return bool(address) and ticket.requester is not None and ticket.requester.email == str(address).lower()

@@ -1,0 +1,37 @@
+"""The few things that can go wrong in words a person can use.
+
+Each error carries one sentence for the person in front of the screen: Spanish where an agent or a
+citizen reads it, English where an operator does (settings, command line).
+"""
+
+
+class HelpdeskError(Exception):
+    """The family: `str(error)` is a sentence fit to show."""
+
+
+class SettingsError(HelpdeskError):
+    """A setting is missing or wrong; the sentence names it. The process ends with exit code 2."""
+
+
+class NotAllowed(HelpdeskError):
+    """The rules do not allow this step now (state or role)."""
+
+
+class ReplyRefused(HelpdeskError):
+    """A reply cannot be queued as written; nothing was sent and the text is kept."""
+
+
+class StaleReply(ReplyRefused):
+    """Somebody wrote on the ticket after the agent opened it (T60)."""
+
+
+class MailboxUnreachable(HelpdeskError):
+    """The mailbox cannot be read now; a later poll tries again."""
+
+
+class MailboxRefused(HelpdeskError):
+    """The mailbox refused the user or the folder; trying again does not help until somebody mends it."""
+
+
+class AnswerFileError(HelpdeskError):
+    """A template answer's file cannot be used; the sentence names file and line."""

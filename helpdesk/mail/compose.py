@@ -1,0 +1,136 @@
+"""Building a mail of ours: one builder, so that no header, recipient or line can be injected (T51–T55).
+
+The header lines are written here and not by `email.message`: its parser decodes encoded words inside what it is
+given, breaks included, and its folding drops the quotes of a long display name. Both make headers or recipients
+out of a citizen's subject or name (Python 3.11).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from email import policy
+from email.header import Header
+from email.message import EmailMessage
+from email.parser import BytesHeaderParser
+from email.utils import format_datetime
+from zoneinfo import ZoneInfo
+
+from helpdesk.errors import ReplyRefused
+
+HEADER_CHARACTERS = 250
+REFERENCES_KEPT = 11
+# Longer display names are encoded: an encoded word may be folded, a quoted string may not.
+QUOTED_CHARACTERS = 60
+LIMA = ZoneInfo("America/Lima")
+# Line breaks, control characters, and halves of characters that UTF-8 cannot carry.
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
+_ADDR_SPEC = re.compile(
+    rf"(?!.*=\?)(?=[^@]{{1,64}}@){_ATEXT}+(\.{_ATEXT}+)*@[A-Za-z0-9-]{{1,63}}(\.[A-Za-z0-9-]{{1,63}}){{0,8}}"
+)
+_MESSAGE_ID = re.compile(rf"(?!.*=\?)<[!-;=?-~]{{1,{HEADER_CHARACTERS - 2}}}>")
+_PLAIN = re.compile(r"(?!.*=\?)[ -~]*")
+_ATOMS = re.compile(rf"{_ATEXT}+( {_ATEXT}+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is to be sent. `automatic` marks a notice (RFC 3834)."""
+
+    sender_name: str
+    sender: str
+    recipient_name: str
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    message_id: str
+    at: dt.datetime
+    language: str = "es-PE"
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = field(default=())
+    automatic: bool = False
+
+
+def one_line(value: str) -> str:
+    """A header value: breaks and control characters become a space, 250 characters at most."""
+    return " ".join(_BREAKS.sub(" ", value).split())[:HEADER_CHARACTERS].rstrip()
+
+
+def check_recipient(address: str) -> str:
+    """The address, if it is one plain ASCII addr-spec. Raises ReplyRefused for anything else (T52, T53)."""
+    if not _ADDR_SPEC.fullmatch(address):
+        raise ReplyRefused(f"No se puede enviar a la dirección «{one_line(address)}».")
+    return address
+
+
+def build(letter: Letter) -> bytes:
+    """The mail's bytes with CRLF line ends. Raises ReplyRefused for a recipient that is not one address."""
+    content = EmailMessage(policy=policy.SMTP)
+    content.set_content(_clean(letter.text), cte="quoted-printable")
+    content.add_alternative(_clean(letter.html), subtype="html", cte="quoted-printable")
+    head = "".join(f"{name}: {value}\r\n" for name, value in _headers(letter))
+    return _same_addresses(head.encode("ascii") + content.as_bytes(), letter)
+
+
+def _headers(letter: Letter) -> Iterator[tuple[str, str]]:
+    yield "From", _mailbox("From", letter.sender_name, letter.sender)
+    yield "To", _mailbox("To", letter.recipient_name, letter.recipient)
+    yield "Subject", _unstructured("Subject", one_line(letter.subject))
+    yield "Date", format_datetime(letter.at.astimezone(LIMA))
+    yield "Message-ID", letter.message_id
+    yield "Content-Language", letter.language
+    if answered := _message_ids([letter.in_reply_to or ""]):
+        yield "In-Reply-To", answered[0]
+        yield "References", "\r\n ".join(trim_references(letter))
+    if letter.automatic:
+        yield "Auto-Submitted", "auto-replied"
+        yield "X-Auto-Response-Suppress", "All"
+
+
+def _unstructured(name: str, value: str) -> str:
+    """Text as it stands when it is plain ASCII, else as encoded words (RFC 2047); folded."""
+    charset = "us-ascii" if _PLAIN.fullmatch(value) else "utf-8"
+    return Header(value, charset, header_name=name, maxlinelen=76).encode(linesep="\r\n")
+
+
+def _mailbox(name: str, display_name: str, address: str) -> str:
+    """A display name as atoms, a quoted string or encoded words, and the address (RFC 5322, 3.4)."""
+    shown, spec = one_line(display_name), check_recipient(address)
+    if not shown:
+        return spec
+    if len(shown) > QUOTED_CHARACTERS or not _PLAIN.fullmatch(shown):
+        shown = Header(shown, "utf-8", header_name=name, maxlinelen=76).encode(linesep="\r\n")
+    elif not _ATOMS.fullmatch(shown):
+        escaped = re.sub(r'(["\\])', r"\\\1", shown)
+        shown = f'"{escaped}"'
+    return f"{shown}\r\n <{spec}>"
+
+
+def trim_references(letter: Letter) -> list[str]:
+    """References: the first and the newest ones, ending in what is answered (RFC 5322, 3.6.4)."""
+    before = [item for item in letter.references if item != letter.in_reply_to]
+    chain = _message_ids([*dict.fromkeys(before), letter.in_reply_to or ""])
+    return chain if len(chain) <= REFERENCES_KEPT else [chain[0], *chain[-(REFERENCES_KEPT - 1) :]]
+
+
+def _message_ids(items: Iterable[str]) -> list[str]:
+    """The ids that can be repeated as they are; a part of one, or something else, helps no mail program."""
+    return [item for item in items if _MESSAGE_ID.fullmatch(item)]
+
+
+def _same_addresses(mail: bytes, letter: Letter) -> bytes:
+    """The mail, if a reader finds the two addresses in it that we meant (T54). Raises ReplyRefused."""
+    parsed = BytesHeaderParser(policy=policy.default).parsebytes(mail)
+    found = [address.addr_spec for name in ("From", "To") for address in parsed[name].addresses]
+    if found != [letter.sender, letter.recipient]:
+        raise ReplyRefused(f"No se puede enviar a la dirección «{one_line(letter.recipient)}».")
+    return mail
+
+
+def _clean(text: str) -> str:
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return whole.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")

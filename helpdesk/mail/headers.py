@@ -1,0 +1,250 @@
+"""Header lines: splitting the block, decoding words, parameters, dates and ids. Every function is total.
+
+In: RFC 5322 header syntax, RFC 2047 encoded words, RFC 2231 parameters. Not in: addresses (`addresses.py`),
+what a header means for us (`automatic.py`). Nothing here raises on any input, and all work is linear.
+"""
+
+from __future__ import annotations
+
+import binascii
+import datetime as dt
+import email.utils
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from helpdesk.mail.charset import decode_bytes
+from helpdesk.mail.parsed import MAX_HEADER_BYTES, MAX_HEADER_LINES, MAX_REFERENCES
+
+MAX_PARAMETERS = 200
+MAX_PARAMETER_BYTES = 32_000
+MAX_ID_CHARACTERS = 998  # RFC 5322, 2.1.1
+MAX_DATE_CHARACTERS = 200
+EARLIEST_YEAR, LATEST_YEAR = 1970, 2200
+
+_FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]{0,20}:")
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+_ENCODED_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]*)\?=")
+_ID = re.compile(r"<([^<>]{1,2000})>")
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """The fields of one header block: lower-case name and unfolded, still encoded value, in order."""
+
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def get(self, name: str, default: str = "") -> str:
+        """The first field of this lower-case name as it was sent."""
+        return next((value for key, value in self.fields if key == name), default)
+
+    def get_all(self, name: str) -> list[str]:
+        """Every field of this lower-case name."""
+        return [value for key, value in self.fields if key == name]
+
+    def text(self, name: str) -> str:
+        """The first field of this name, decoded for reading, on one line."""
+        return one_line(decode_words(self.get(name)))
+
+    def __contains__(self, name: str) -> bool:
+        return any(key == name for key, _ in self.fields)
+
+
+def read_headers(raw: bytes, start: int = 0, end: int | None = None) -> tuple[Headers, int, tuple[str, ...]]:
+    """Return the headers at `start`, the offset where the body begins, and the defects.
+
+    At most 256 kB and 1,000 lines are read; fields beyond them are skipped. Source: RFC 5322, 2.2.
+    """
+    end = len(raw) if end is None else end
+    fields: list[list[bytes]] = []
+    position, defects = start, []
+    for _ in range(MAX_HEADER_LINES):
+        if position >= end or position - start > MAX_HEADER_BYTES:
+            break
+        stop = raw.find(b"\n", position, end)
+        after = end if stop < 0 else stop + 1
+        line = raw[position : min(after, position + MAX_HEADER_BYTES)].rstrip(b"\r\n")
+        if not line:
+            return _unfold(fields), after, ()
+        if not _take_line(fields, line, first=position == start):
+            # A line that is no header ends the block even without a blank line, as most mail programs read
+            # it.
+            return _unfold(fields), position, ("header-without-colon",)
+        position = after
+    if position < end:
+        defects.append("headers-too-long")
+        blank = _BLANK_LINE.search(raw, max(start, position - 2), end)
+        position = blank.end() if blank else end
+    return _unfold(fields), position, tuple(defects)
+
+
+def _take_line(fields: list[list[bytes]], line: bytes, *, first: bool) -> bool:
+    if line[:1] in (b" ", b"\t"):
+        if fields:
+            fields[-1].append(line)
+        return True
+    if first and line.startswith((b"From ", b">From ")):
+        return True
+    if not _FIELD.match(line):
+        return False
+    fields.append([line])
+    return True
+
+
+def _unfold(fields: list[list[bytes]]) -> Headers:
+    unfolded = []
+    for lines in fields:
+        name, _, value = b"".join(lines).partition(b":")
+        unfolded.append((name.strip().decode("ascii").lower(), decode_bytes(value, None).strip()))
+    return Headers(tuple(unfolded))
+
+
+def one_line(value: str, limit: int | None = None) -> str:
+    """Return the value on one line, without control, format (bidi, zero width) and surrogate characters."""
+    if value.isascii() and value.isprintable():
+        return value.strip()[:limit]
+    kept = (
+        " " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c
+        for c in value
+        if unicodedata.category(c) not in ("Cf", "Cs")
+    )
+    return " ".join("".join(kept).split())[:limit]
+
+
+def decode_words(value: str) -> str:
+    """Return the value with its encoded words decoded; what cannot be decoded stays as it is.
+
+    Source: RFC 2047.
+    """
+    if "=?" not in value:
+        return value
+    out: list[str] = []
+    pending: tuple[str, bytes] | None = None
+    last = 0
+    for match in _ENCODED_WORD.finditer(value):
+        between = value[last : match.start()]
+        charset, octets = match[1].partition("*")[0].lower(), _word_bytes(match[2], match[3])
+        # White space between two encoded words is not shown, and a character may be split over both.
+        if pending and not between.strip():
+            same = pending[0] == charset
+            if not same:
+                out.append(decode_bytes(pending[1], pending[0]))
+            pending = (charset, pending[1] + octets if same else octets)
+        else:
+            out.extend((decode_bytes(pending[1], pending[0]) if pending else "", between))
+            pending = (charset, octets)
+        last = match.end()
+    out.extend((decode_bytes(pending[1], pending[0]) if pending else "", value[last:]))
+    return "".join(out)
+
+
+def _word_bytes(encoding: str, payload: str) -> bytes:
+    octets = payload.encode("utf-8", "replace")
+    if encoding in "qQ":
+        return binascii.a2b_qp(octets, header=True)
+    return lenient_base64(octets)
+
+
+def lenient_base64(octets: bytes) -> bytes:
+    """Decode base64, skipping strange characters and repairing a cut end. Source: RFC 2045, 6.8."""
+    for tail in (b"", b"=", b"=="):
+        try:
+            return binascii.a2b_base64(octets + tail)
+        except binascii.Error:
+            continue
+    # One character is left over after the last group of four: it carries no whole byte.
+    body = re.sub(rb"[^A-Za-z0-9+/]", b"", octets)
+    return binascii.a2b_base64(body[: len(body) // 4 * 4])
+
+
+def read_parameters(value: str) -> tuple[str, dict[str, str]]:
+    """Split `type; name=value; …` into the lower-case first token and its parameters. Source: RFC 2045, 2231.
+
+    At most 200 parameters of 32 kB in all are read. Continued (`name*0`) and encoded (`name*`) ones are
+    joined.
+    """
+    head, _, rest = value[:MAX_PARAMETER_BYTES].partition(";")
+    plain: dict[str, str] = {}
+    pieces: dict[str, dict[int, tuple[str, bool]]] = {}
+    for name, text in _split_parameters(rest):
+        base, star, number = name.partition("*")
+        if not star:
+            plain.setdefault(base, decode_words(text))
+            continue
+        encoded = number.endswith("*") or not number
+        digits = number.rstrip("*") or "0"
+        if digits.isascii() and digits.isdigit() and len(digits) < 5:
+            pieces.setdefault(base, {}).setdefault(int(digits), (text, encoded))
+    plain.update((base, _join_pieces(parts)) for base, parts in pieces.items())
+    return head.strip().lower(), plain
+
+
+def _split_parameters(rest: str) -> Iterator[tuple[str, str]]:
+    position = 0
+    for _ in range(MAX_PARAMETERS):
+        equals = rest.find("=", position)
+        if equals < 0:
+            return
+        name = rest[position:equals].rpartition(";")[2].strip().lower()
+        position = equals + 1
+        while position < len(rest) and rest[position] in " \t":
+            position += 1
+        if rest[position : position + 1] == '"':
+            text, position = _quoted(rest, position + 1)
+        else:
+            stop = rest.find(";", position)
+            stop = len(rest) if stop < 0 else stop
+            text, position = rest[position:stop].strip(), stop
+        yield name, text
+
+
+def _quoted(value: str, position: int) -> tuple[str, int]:
+    out = []
+    while position < len(value) and value[position] != '"':
+        if value[position] == "\\" and value[position + 1 : position + 2] in ('"', "\\"):
+            position += 1
+        out.append(value[position])
+        position += 1
+    return "".join(out), position + 1
+
+
+def _join_pieces(pieces: dict[int, tuple[str, bool]]) -> str:
+    charset, octets = None, []
+    for index, number in enumerate(sorted(pieces)):
+        text, encoded = pieces[number]
+        if encoded and index == 0 and text.count("'") >= 2:
+            charset, _, text = text.split("'", 2)
+        raw = text.encode("utf-8", "replace")
+        octets.append(unquote_to_bytes(raw) if encoded else raw)
+    return decode_bytes(b"".join(octets), charset or None)
+
+
+def read_date(value: str) -> dt.datetime | None:
+    """Return the aware date of a Date header, or None when it names no moment from 1970 to 2200.
+
+    RFC 5322, 3.3.
+    """
+    try:
+        fields = email.utils.parsedate_tz(value[:MAX_DATE_CHARACTERS])
+        if fields is None:
+            moment = dt.datetime.fromisoformat(value.strip()[:MAX_DATE_CHARACTERS])
+        else:
+            zone = dt.timezone(dt.timedelta(seconds=fields[9] or 0))
+            moment = dt.datetime(*fields[:5], min(fields[5], 59), tzinfo=zone)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+        return aware if EARLIEST_YEAR <= aware.astimezone(dt.UTC).year <= LATEST_YEAR else None
+    except (ValueError, TypeError, OverflowError, IndexError, RecursionError):
+        return None
+
+
+def read_ids(value: str) -> tuple[str, ...]:
+    """Return the message ids of a header with their angle brackets, each once. Source: RFC 5322, 3.6.4."""
+    found = ["".join(match.split()) for match in _ID.findall(value)]
+    if not found:
+        found = [
+            word for word in value[:MAX_HEADER_BYTES].split() if "@" in word and not set(word) & set("<>")
+        ]
+    ids = (f"<{one_line(inner)}>" for inner in found if 0 < len(inner) <= MAX_ID_CHARACTERS)
+    return tuple(dict.fromkeys(ids))[:MAX_REFERENCES]

@@ -1,0 +1,135 @@
+"""Handing mail to the SMTP server (RFC 5321) and naming what it said. No retries here: the outbox decides."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from helpdesk.settings import Settings, read_secret
+
+
+class Handed(StrEnum):
+    """How an attempt to hand over a mail ended."""
+
+    ACCEPTED = "accepted"
+    LATER = "later"  # 4xx, no connection: try again
+    REFUSED = "refused"  # 5xx: never
+    UNCERTAIN = "uncertain"  # the line broke after the last dot: the server may have it
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """Where our mail leaves."""
+
+    host: str
+    port: int
+    security: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    timeout_s: float = 60
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> SmtpServer:
+        """The server of the settings. Raises SettingsError when the password file cannot be read."""
+        path = settings.smtp_password_file
+        password = read_secret(path, "HELPDESK_SMTP_PASSWORD_FILE") if path else None
+        return cls(
+            settings.smtp_host,
+            settings.smtp_port,
+            settings.smtp_security,
+            settings.smtp_user,
+            password,
+            settings.smtp_timeout_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one attempt with the server's reason, free of credentials (T61)."""
+
+    outcome: Handed
+    reason: str
+
+
+@contextmanager
+def open_server(server: SmtpServer) -> Iterator[smtplib.SMTP]:
+    """A connection, encrypted and signed in as configured. Raises smtplib's errors and OSError.
+
+    With `starttls` a server that does not offer it is an error, never plain text (T62).
+    """
+    context = ssl.create_default_context()
+    if server.security == "tls":
+        client: smtplib.SMTP = smtplib.SMTP_SSL(
+            server.host, server.port, timeout=server.timeout_s, context=context
+        )
+    else:
+        client = smtplib.SMTP(server.host, server.port, timeout=server.timeout_s)
+    try:
+        if server.security == "starttls":
+            client.starttls(context=context)
+        if server.user and server.password is not None:
+            client.login(server.user, server.password)
+        yield client
+    finally:
+        _quit(client)
+
+
+def _quit(client: smtplib.SMTP) -> None:
+    try:
+        client.quit()
+    except (smtplib.SMTPException, OSError):
+        client.close()  # the server hung up first; the mail's own answer is known already
+
+
+def hand_over(client: smtplib.SMTP, envelope_from: str, recipient: str, content: bytes) -> Answer:
+    """Send one mail to one recipient and say how it went; never raises for what the server says."""
+    try:
+        _command(client.mail(envelope_from))
+        _command(client.rcpt(recipient))
+    except _Reply as reply:
+        client.rset()
+        return reply.answer()
+    except (smtplib.SMTPException, OSError) as error:
+        return Answer(Handed.LATER, f"the server hung up ({type(error).__name__})")
+    try:
+        code, text = client.data(content)
+    except smtplib.SMTPDataError as error:
+        return _answer(error.smtp_code, error.smtp_error)
+    except (smtplib.SMTPException, OSError) as error:
+        return Answer(Handed.UNCERTAIN, f"the server hung up after the text ({type(error).__name__})")
+    return _answer(code, text)
+
+
+class _Reply(Exception):
+    def __init__(self, code: int, text: bytes) -> None:
+        self.code, self.text = code, text
+
+    def answer(self) -> Answer:
+        return _answer(self.code, self.text)
+
+
+def _command(reply: tuple[int, bytes]) -> None:
+    code, text = reply
+    if code >= 400 or code < 200:
+        raise _Reply(code, text)
+
+
+def _answer(code: int, text: bytes | str) -> Answer:
+    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    reason = f"{code} {' '.join(words.split())[:200]}"
+    if code < 400:
+        return Answer(Handed.ACCEPTED, reason)
+    return Answer(Handed.LATER if code < 500 else Handed.REFUSED, reason)
+
+
+def unreachable(error: Exception) -> Answer:
+    """The answer for a server that could not even be talked to."""
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return Answer(Handed.LATER, "the SMTP server refused our user or password")
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return Answer(Handed.LATER, "the SMTP server does not offer what we insist on (STARTTLS or AUTH)")
+    return Answer(Handed.LATER, f"the SMTP server cannot be reached ({type(error).__name__})")

@@ -1,0 +1,213 @@
+"""Every setting of the desk, read from the environment once, checked at start.
+
+`python -m helpdesk.settings` prints the reference page (`docs/settings.md`); `make check` compares them.
+A wrong setting raises `SettingsError` with one sentence that names it (12-factor, III).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from helpdesk.errors import SettingsError
+
+SECRET_BYTES_AT_LEAST = 32
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+WEAK_WORDS = ("change", "secret", "example", "password", "demo")
+
+Mode = Literal["production", "development", "demo"]
+
+
+class Settings(BaseSettings):
+    """The desk's settings; units are in the names."""
+
+    model_config = SettingsConfigDict(env_prefix="HELPDESK_", extra="ignore", frozen=True)
+
+    database_url: str | None = Field(
+        None,
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL address (`postgresql://user:password@host/name`). "
+        "Absent: an embedded server that keeps its data in `HELPDESK_VAR`.",
+    )
+    secret_key: str | None = Field(
+        None,
+        validation_alias="SECRET_KEY",
+        description="Signs sessions and the Message-IDs of what we send. At least 32 characters. "
+        "Absent with the embedded server: one is made and kept in `HELPDESK_VAR`.",
+    )
+    secret_key_file: Path | None = Field(None, description="A file that holds the secret key instead.")
+    mode: Mode | None = Field(
+        None,
+        description="`production` when `DATABASE_URL` is given, else `development`. `demo` is set by `helpdesk demo`.",
+    )
+    var: Path = Field(Path("var"), description="Folder of everything the embedded default keeps.")
+    public_url: str = Field(
+        "http://127.0.0.1:8000", description="Where people reach the pages; https in production."
+    )
+    mail_from: str = Field("consultas@infomigra.example.com", description="Address our mail is sent from.")
+    mail_from_name: str = Field("Perú Infomigra", description="Name beside that address.")
+    own_addresses: str = Field(
+        "", description="More addresses of ours, by commas: mail from them is never answered."
+    )
+    smtp_host: str = Field("127.0.0.1", description="SMTP server that takes our mail.")
+    smtp_port: int = Field(25, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="`none` is accepted for loopback servers only."
+    )
+    smtp_user: str | None = Field(None, description="User for SMTP, if it asks for one.")
+    smtp_password_file: Path | None = Field(None, description="File with that user's password.")
+    smtp_timeout_s: float = Field(60, gt=0, description="Longest wait for one SMTP answer, seconds.")
+    undo_s: int = Field(10, ge=0, le=120, description="Seconds in which an agent can take a reply back.")
+    acknowledgements_per_day: int = Field(
+        3, ge=0, description="Most acknowledgements to one address in 24 hours."
+    )
+    acknowledge_within_h: int = Field(
+        24, ge=1, description="Older mail (an import, a restore) is not acknowledged."
+    )
+    max_message_bytes: int = Field(
+        25_000_000, ge=100_000, description="A larger mail is stored as headers and first megabyte."
+    )
+    filing_attempts: int = Field(
+        3, ge=1, description="Tries before a mail that cannot be filed is set aside."
+    )
+    lease_s: float = Field(120, gt=0, description="How long a worker owns what it took, seconds.")
+    tick_s: float = Field(2, gt=0, description="How often the worker asks what is due, seconds.")
+    threads_per_web_process: int = Field(8, ge=1, description="Threads of each web process.")
+    web_processes: int = Field(2, ge=1, description="Web processes.")
+    model: Path | None = Field(
+        None, description="The trained classifier; default `model.skops` in `HELPDESK_VAR`."
+    )
+    office_opens: dt.time = Field(dt.time(8, 30), description="Start of the working day, Lima time.")
+    office_closes: dt.time = Field(dt.time(16, 30), description="End of the working day, Lima time.")
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the embedded PostgreSQL is used."""
+        return self.database_url is None
+
+    @property
+    def effective_mode(self) -> Mode:
+        """The mode in force (see `mode`)."""
+        return self.mode or ("development" if self.embedded else "production")
+
+    @property
+    def model_path(self) -> Path:
+        """Where the trained classifier lies."""
+        return self.model or self.var / "model.skops"
+
+    @property
+    def mail_domain(self) -> str:
+        """The domain of our Message-IDs."""
+        return self.mail_from.rpartition("@")[2]
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """Our own addresses, lower case."""
+        extra = (address.strip().lower() for address in self.own_addresses.split(","))
+        return frozenset({self.mail_from.lower(), *filter(None, extra)})
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether pages are served over https, so that cookies may insist on it."""
+        return self.public_url.startswith("https://")
+
+    @cached_property
+    def key(self) -> str:
+        """The secret key, from the environment, its file, or (embedded only) one made in `HELPDESK_VAR`.
+
+        Raises SettingsError when it is missing, too short or a well-known word (T76).
+        """
+        secret = self.secret_key
+        if secret is None and self.secret_key_file is not None:
+            secret = read_secret(self.secret_key_file, "HELPDESK_SECRET_KEY_FILE")
+        if secret is None and self.embedded:
+            secret = kept_secret(self.var / "secret_key")
+        if secret is None:
+            raise SettingsError("SECRET_KEY is missing: give at least 32 random characters.")
+        check_secret(secret)
+        return secret
+
+    def check(self) -> None:
+        """Raise SettingsError when these settings must not serve people."""
+        _ = self.key
+        if "@" not in self.mail_from:
+            raise SettingsError("HELPDESK_MAIL_FROM is not an e-mail address.")
+        if self.smtp_security == "none" and self.smtp_host not in LOOPBACK:
+            raise SettingsError("HELPDESK_SMTP_SECURITY may be `none` for a loopback server only.")
+        if self.effective_mode != "production":
+            return
+        host = urlsplit(self.public_url).hostname or ""
+        if not self.secure_cookies and host not in LOOPBACK:
+            raise SettingsError("HELPDESK_PUBLIC_URL must begin with https:// in production.")
+
+
+def check_secret(secret: str) -> None:
+    """Raise SettingsError for a secret that can be guessed."""
+    if len(secret) < SECRET_BYTES_AT_LEAST:
+        raise SettingsError("SECRET_KEY is too short: give at least 32 random characters.")
+    weak = len(set(secret)) < 10 or any(word in secret.lower() for word in WEAK_WORDS)
+    if weak:
+        raise SettingsError("SECRET_KEY can be guessed: give at least 32 random characters.")
+
+
+def read_secret(path: Path, setting: str) -> str:
+    """Read a secret from a file; raise SettingsError naming the setting that points to it."""
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"{setting}: cannot read {path} ({error.strerror}).") from error
+
+
+def kept_secret(path: Path) -> str:
+    """The secret kept in `path`; the first process to ask makes it."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def load() -> Settings:
+    """The settings of this process. Raises SettingsError naming each bad variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError(
+            " ".join(_sentence(item["loc"], item["msg"]) for item in error.errors())
+        ) from error
+
+
+def environment_name(field: str) -> str:
+    """The environment variable of a field."""
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias) if alias else f"HELPDESK_{field.upper()}"
+
+
+def _sentence(loc: tuple[int | str, ...], message: str) -> str:
+    field = str(loc[0])
+    name = environment_name(field) if field in Settings.model_fields else field
+    return f"{name}: {message[0].lower()}{message[1:]}."
+
+
+def reference() -> str:
+    """The settings page, in Markdown."""
+    rows = ["# Settings", "", "Made by `python -m helpdesk.settings`; do not edit by hand.", ""]
+    rows += ["| Variable | Default | What it does |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "–" if field.default is None else f"`{field.default}`"
+        if field.default == "":
+            default = "–"
+        rows.append(f"| `{environment_name(name)}` | {default} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -1,0 +1,1 @@
+"""The pages: one blueprint for each place a person goes. Views fetch, call a rule, commit once, and answer."""

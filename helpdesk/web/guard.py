@@ -1,0 +1,63 @@
+"""Who gets in and what every answer carries: sign-in by default, strict headers on everything (T39, T65, T73)."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, redirect, request, url_for
+from flask_security import current_user
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.wrappers import Response as AnyResponse
+
+from helpdesk.settings import Settings
+
+# Every other route needs an account: a new one is guarded without anybody thinking of it.
+PUBLIC_ENDPOINTS = frozenset({"health.healthz", "static", "security.login"})
+
+PAGE_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+)
+# What strangers wrote is shown in a page of its own that may do nothing: no script, no request, no frame.
+MAIL_CSP = "sandbox allow-popups; default-src 'none'; img-src data:; frame-ancestors 'self'; base-uri 'none'"
+FILE_CSP = "sandbox; default-src 'none'; frame-ancestors 'none'"
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+FOREIGN = frozenset({"cross-site", "same-site"})
+
+
+def init_guard(app: Flask, settings: Settings) -> None:
+    """Put the guard in front of the app."""
+    CSRFProtect(app)
+    app.before_request(refuse_foreign_posts)
+    app.before_request(require_sign_in)
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers.setdefault("Content-Security-Policy", PAGE_CSP)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.endpoint != "static":
+            response.headers["Cache-Control"] = "no-store"
+        if settings.secure_cookies:
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        return response
+
+
+def require_sign_in() -> AnyResponse | None:
+    """Send whoever is not signed in to the sign-in page."""
+    if request.endpoint in PUBLIC_ENDPOINTS or request.endpoint is None or current_user.is_authenticated:
+        return None
+    here = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("security.login", next=here))
+
+
+def refuse_foreign_posts() -> tuple[str, int] | None:
+    """Refuse a form that another site sent, whatever token it carries (Sec-Fetch-Site)."""
+    if request.method == "POST" and request.headers.get("Sec-Fetch-Site") in FOREIGN:
+        return "Este formulario no viene de nuestras páginas.", 400
+    return None

@@ -1,0 +1,204 @@
+"""One ticket: read it, answer it, note, assign, sort, close. Every action is a form that works without JavaScript."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import session as cookie
+from flask_babel import gettext
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+from werkzeug.wrappers import Response
+
+from helpdesk.accounts.users import User, assignable_users
+from helpdesk.db import utc_now
+from helpdesk.desk import reply as replies
+from helpdesk.desk.answers import approved_answer, approved_answers
+from helpdesk.desk.lifecycle import TicketStatus
+from helpdesk.desk.message import Direction, Message
+from helpdesk.desk.outbox import queue_of_ticket
+from helpdesk.desk.queue import View, next_open
+from helpdesk.desk.reply import Draft
+from helpdesk.desk.sorting import change_line, prediction_of
+from helpdesk.desk.suggestions import suggest, suggestions_of
+from helpdesk.desk.ticket import Ticket, assign, change_status, find_ticket
+from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
+from helpdesk.web.session import agent, catalogue, session, settings
+
+ticket = Blueprint("ticket", __name__, url_prefix="/atenciones/<number>")
+
+KEY_CHARACTERS = 64
+
+
+def found(number: str) -> Ticket:
+    """The ticket of the address, or 404."""
+    return find_ticket(session(), number) or abort(404)
+
+
+def back(row: Ticket, fragment: str | None = None) -> Response:
+    """Back to the ticket."""
+    return redirect(url_for("ticket.show", number=row.number, _anchor=fragment))
+
+
+def ticket_page(row: Ticket, draft: Draft | None = None, error: str | None = None) -> str:
+    """The page of a ticket, with a draft in the composer and what is wrong with it."""
+    messages = (
+        session()
+        .scalars(
+            select(Message)
+            .where(Message.ticket_id == row.id)
+            .options(selectinload(Message.attachments))
+            .order_by(Message.id)
+        )
+        .all()
+    )
+    public = [
+        message.id for message in messages if message.direction != Direction.NOTE and not message.undone_at
+    ]
+    return render_template(
+        "ticket.html",
+        ticket=row,
+        messages=messages,
+        outgoing=queue_of_ticket(session(), row),
+        prediction=prediction_of(session(), row),
+        suggestions=suggestions_of(session(), row),
+        answers=approved_answers(session()),
+        users=assignable_users(session()),
+        draft=draft or Draft("", secrets.token_hex(16)),
+        last_seen=public[-1] if public else 0,
+        error=error,
+        me=agent(),
+        now=utc_now(),
+    )
+
+
+@ticket.get("")
+def show(number: str) -> str:
+    """The ticket; `?respuesta=SLUG` puts an answer into the composer as a draft."""
+    row, slug = found(number), request.args.get("respuesta")
+    draft = None
+    if slug:
+        answer = approved_answer(session(), slug) or abort(404)
+        draft = Draft(replies.draft_from(answer, row, agent(), utc_now()), secrets.token_hex(16), answer=slug)
+    return ticket_page(row, draft)
+
+
+@ticket.get("/borrador/<slug>")
+def draft(number: str, slug: str) -> dict[str, str]:
+    """An answer's text, filled in for this ticket: what the composer inserts at the cursor."""
+    row = found(number)
+    answer = approved_answer(session(), slug) or abort(404)
+    return {"slug": slug, "text": replies.draft_from(answer, row, agent(), utc_now())}
+
+
+@ticket.post("/respuesta")
+def send(number: str) -> Response | tuple[str, int]:
+    """Queue a reply; a reply that cannot go out comes back with its reason and its text."""
+    row, me = found(number), agent()
+    written = _draft_from_form()
+    try:
+        outgoing = replies.send_reply(session(), row, written, agent=me, settings=settings(), now=utc_now())
+    except ReplyRefused as error:
+        session().rollback()
+        stale = isinstance(error, StaleReply)
+        return ticket_page(found(number), written, str(error)), 409 if stale else 422
+    session().commit()
+    cookie["undo"] = {"number": row.number, "reply": outgoing.reply_id, "until": outgoing.send_at.timestamp()}
+    if not written.close:
+        return back(row, "final")
+    following = next_open(session(), row, View(), me.id)
+    return back(following) if following else redirect(url_for("queue.show"))
+
+
+def _draft_from_form() -> Draft:
+    form = request.form
+    key = form.get("clave", "")[:KEY_CHARACTERS] or secrets.token_hex(16)
+    return Draft(
+        text=form.get("texto", "").replace("\r\n", "\n").replace("\x00", ""),
+        idempotency_key=key,
+        last_seen=form.get("visto", type=int),
+        answer=form.get("respuesta") or None,
+        close="cerrar" in form,
+    )
+
+
+@ticket.post("/deshacer/<int:reply_id>")
+def undo(number: str, reply_id: int) -> Response | str:
+    """Take a reply back in time; its text returns to the composer."""
+    row = found(number)
+    reply = session().get(Message, reply_id) or abort(404)
+    try:
+        text = replies.undo_reply(session(), row, reply, agent=agent(), now=utc_now())
+    except NotAllowed as error:
+        return _refused(row, error)
+    session().commit()
+    cookie.pop("undo", None)
+    flash(gettext("Respuesta deshecha: no se envió nada."))
+    return ticket_page(row, Draft(text, secrets.token_hex(16)))
+
+
+@ticket.post("/nota")
+def note(number: str) -> Response | tuple[str, int]:
+    """Write an internal note."""
+    row = found(number)
+    try:
+        replies.add_note(session(), row, request.form.get("texto", ""), agent=agent(), now=utc_now())
+    except ReplyRefused as error:
+        session().rollback()
+        return ticket_page(found(number), error=str(error)), 422
+    session().commit()
+    return back(row, "final")
+
+
+@ticket.post("/asignar")
+def assign_to(number: str) -> Response:
+    """Give the ticket to somebody: an id, or nothing for nobody."""
+    row, wanted = found(number), request.form.get("persona", type=int)
+    person = session().get(User, wanted) if wanted else None
+    if wanted and person is None:
+        abort(404)
+    return _act(row, lambda now, me: assign(session(), row, person, now=now, actor=me))
+
+
+@ticket.post("/linea")
+def sort(number: str) -> Response:
+    """Confirm or correct the line; the suggestions follow it."""
+    row, line = found(number), request.form.get("linea") or None
+
+    def decide(now: Any, me: User) -> None:
+        change_line(session(), row, line, now=now, actor=me)
+        first = next((message for message in row.messages if message.direction == Direction.INBOUND), None)
+        if first is not None:
+            suggest(session(), row, first, prediction_of(session(), row), catalogue(), now)
+
+    return _act(row, decide)
+
+
+@ticket.post("/estado")
+def status(number: str) -> Response:
+    """Close the ticket, or open it again."""
+    row, wanted = found(number), request.form.get("estado", "")
+    if wanted not in {status.value for status in TicketStatus}:
+        abort(400)
+    why = gettext("decisión de quien atiende")
+    return _act(
+        row, lambda now, me: change_status(session(), row, TicketStatus(wanted), now=now, actor=me, why=why)
+    )
+
+
+def _act(row: Ticket, action: Any) -> Response:
+    try:
+        action(utc_now(), agent())
+    except NotAllowed as error:
+        return _refused(row, error)
+    session().commit()
+    return back(row)
+
+
+def _refused(row: Ticket, error: NotAllowed) -> Response:
+    number = row.number
+    session().rollback()
+    flash(str(error), "error")
+    return redirect(url_for("ticket.show", number=number))

@@ -1,0 +1,73 @@
+"""`python -m scheduler` (`helpdesk worker`): APScheduler in a process of its own, memory job store only.
+
+Any number of these may run on any number of machines: see `docs/decisions/0003-scheduler-is-the-clock.md`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+
+from apscheduler.schedulers.blocking import BlockingScheduler
+from sqlalchemy.exc import OperationalError
+
+from helpdesk.db import check_schema
+from helpdesk.desk.worker import Worker, open_worker
+from helpdesk.errors import SettingsError
+from helpdesk.settings import Settings, load
+from scheduler.jobs import JOBS, Job
+
+log = logging.getLogger("scheduler")
+
+DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+
+
+def run_job(job: Job, worker: Worker) -> None:
+    """One tick of a job. A database that is away is the next tick's business."""
+    try:
+        job.work(worker)
+    except OperationalError:
+        log.warning("%s: the database does not answer; trying again at the next tick", job.name)
+
+
+def serve(worker: Worker) -> None:
+    """Run the jobs until SIGTERM or SIGINT; a job that is running is let finish."""
+    scheduler = BlockingScheduler(timezone="UTC", job_defaults=DEFAULTS)
+    for job in JOBS:
+        seconds = job.interval_ticks * worker.settings.tick_s
+        scheduler.add_job(run_job, "interval", seconds=seconds, args=[job, worker], id=job.name)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: scheduler.shutdown(wait=False))
+    log.info("worker started: %s", ", ".join(job.name for job in JOBS))
+    scheduler.start()
+
+
+def check(settings: Settings) -> None:
+    """Raise SettingsError when this worker must not run."""
+    settings.check()
+    if settings.effective_mode == "production" and os.environ.get("HELPDESK_FAILPOINTS"):
+        raise SettingsError("HELPDESK_FAILPOINTS must not be set in production.")
+
+
+def main() -> int:
+    """Run the worker. Returns 2 for wrong settings, with one sentence on stderr."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stdout
+    )
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    try:
+        settings = load()
+        check(settings)
+        with open_worker(settings) as worker:
+            check_schema(worker.sessions)
+            serve(worker)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

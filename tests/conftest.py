@@ -1,0 +1,165 @@
+"""What tests stand on: a PostgreSQL of their own, a trained model, and the real servers where they are installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from classifier import corpus_rows, train
+from helpdesk import db, embedded
+from helpdesk.accounts.users import Role, User, add_user
+from helpdesk.cli.database import seed
+from helpdesk.settings import Settings
+from tests import chromium, dovecot
+from tests.desk import Desk, open_desk
+from tests.smtp_sink import Sink, running_sink
+
+CI = os.environ.get("CI") == "true"
+PARTS = {
+    "dovecot": (dovecot.program, "apt-get install dovecot-imapd"),
+    "chromium": (chromium.program, "apt-get install chromium fonts-noto-core"),
+}
+PASSWORD = "una-clave-de-prueba"
+KEY = "k3y-0f-th3-t3sts-" + "x9Qw7" * 6
+
+
+def missing(item: pytest.Item) -> str | None:
+    """The part of the machine that a test needs and that is not there."""
+    for marker in item.iter_markers("needs"):
+        part = str(marker.args[0])
+        if PARTS[part][0]() is None:
+            return part
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what cannot run here; in CI nothing may be skipped (see `pytest_runtest_setup`)."""
+    for item in items:
+        part = missing(item)
+        if part and not CI:
+            item.add_marker(pytest.mark.skip(reason=f"{part} is not installed"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """With CI=true a missing part is an error."""
+    part = missing(item)
+    if part and CI:
+        pytest.fail(f"CI needs {part}: {PARTS[part][1]}", pytrace=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what did not run, and the line that mends it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for part, (_, line) in PARTS.items():
+        count = sum(f"{part} is not installed" in str(report.longrepr) for report in skipped)
+        if count:
+            terminalreporter.section(f"!!! {count} TESTS DID NOT RUN: {part} is missing", red=True, bold=True)
+            terminalreporter.line(f"    {line}", red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """An embedded server for this run, with a migrated and seeded template database. Yields its address."""
+    root = Path(tempfile.mkdtemp(prefix="infomigra-pg-"))
+    url = embedded.start(root / "data")
+    admin = create_engine(db.driver_url(url), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        # A test may lose its data when the machine dies; the kills of these tests are of processes.
+        connection.execute(text("alter system set fsync = off"))
+        connection.execute(text("select pg_reload_conf()"))
+        connection.execute(text("create database prepared"))
+    prepared = _database(url, "prepared")
+    db.upgrade(prepared)
+    engine = db.open_engine(prepared)
+    seed(db.open_sessions(engine))
+    engine.dispose()
+    yield url
+    admin.dispose()
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def _database(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def database_url(postgres: str) -> Iterator[str]:
+    """A fresh database, migrated and seeded, for one test."""
+    name = f"test_{os.urandom(6).hex()}"
+    admin = create_engine(db.driver_url(postgres), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"create database {name} template prepared strategy file_copy"))
+    yield _database(postgres, name)
+    with admin.connect() as connection:
+        connection.execute(text(f"drop database {name} with (force)"))
+    admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The classifier, trained once on the corpus as the set-up trains it."""
+    path = tmp_path_factory.mktemp("model") / "model.skops"
+    train(list(corpus_rows())).save(path)
+    return path
+
+
+@pytest.fixture
+def smtp_sink() -> Iterator[Sink]:
+    """An SMTP server that keeps what our desk sends."""
+    with running_sink() as sink:
+        yield sink
+
+
+@pytest.fixture
+def settings(database_url: str, model_path: Path, smtp_sink: Sink, tmp_path: Path) -> Settings:
+    """The settings of a desk under test."""
+    return Settings(
+        DATABASE_URL=database_url,
+        SECRET_KEY=KEY,
+        mode="development",
+        var=tmp_path,
+        model=model_path,
+        smtp_host="127.0.0.1",
+        smtp_port=smtp_sink.port,
+        smtp_security="none",
+    )
+
+
+@pytest.fixture
+def desk(settings: Settings) -> Iterator[Desk]:
+    """A desk with two agents and a supervisor, ready to file mail."""
+    with open_desk(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ana(desk: Desk) -> User:
+    """An agent."""
+    return _person(desk, "ana@example.com", "Ana Torres", Role.AGENT)
+
+
+@pytest.fixture
+def rosa(desk: Desk) -> User:
+    """A supervisor."""
+    return _person(desk, "rosa@example.com", "Rosa Quispe", Role.SUPERVISOR)
+
+
+def _person(desk: Desk, email: str, name: str, role: Role) -> User:
+    with desk.sessions.begin() as session:
+        return add_user(session, email=email, name=name, role=role, password=PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def imap_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dovecot.Dovecot]:
+    """A running Dovecot."""
+    server = dovecot.start(Path(tempfile.mkdtemp(prefix="infomigra-dovecot-")))
+    yield server
+    server.stop()
+    shutil.rmtree(server.root, ignore_errors=True)

@@ -1,0 +1,195 @@
+"""The agent's reply: what stops it, what leaves, and taking it back."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from sqlalchemy import select
+
+from helpdesk.accounts.users import User
+from helpdesk.db import utc_now
+from helpdesk.desk.answers import approved_answer
+from helpdesk.desk.lifecycle import OutgoingState, TicketStatus
+from helpdesk.desk.outbox import Outgoing
+from helpdesk.desk.reply import Draft, add_note, draft_from, send_reply, undo_reply
+from helpdesk.desk.ticket import Ticket
+from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
+from tests.desk import Desk
+from tests.mails import mail
+from tests.smtp_sink import Sink
+
+
+def send(desk: Desk, agent: User, draft: Draft, number: int = 0) -> Outgoing:
+    with desk.sessions.begin() as session:
+        ticket = session.get_one(Ticket, desk.tickets()[number].id)
+        return send_reply(session, ticket, draft, agent=agent, settings=desk.settings, now=utc_now())
+
+
+def replies(desk: Desk) -> list[Outgoing]:
+    return [row for row in desk.outgoing() if not row.notice]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "Escriba la respuesta"),
+        ("   \n", "Escriba la respuesta"),
+        ("Diríjase al consulado de {{consulado}}.", "{{consulado}}"),
+        ("Hola {{ desconocido }}", "{{ desconocido }}"),
+        ("a" * 100_001, "demasiado larga"),
+    ],
+)
+def test_a_reply_that_cannot_go_out_is_refused_in_words_and_nothing_leaves(
+    desk: Desk, ana: User, text: str, sentence: str
+) -> None:
+    desk.file(mail())
+    with pytest.raises(ReplyRefused, match=sentence.replace("{", "\\{")):
+        send(desk, ana, Draft(text, "k"))
+    assert replies(desk) == []
+    assert desk.tickets()[0].status == TicketStatus.OPEN
+
+
+def test_an_answer_becomes_a_draft_with_everything_known_filled_in(desk: Desk, ana: User) -> None:
+    desk.file(mail())
+    with desk.sessions() as session:
+        answer = approved_answer(session, "retorno-tarjeta-migrante-retornado")
+        assert answer is not None
+        text = draft_from(answer, desk.tickets()[0], ana, utc_now())
+    assert text.startswith("Estimado/a Rosario Mamani:")
+    assert desk.tickets()[0].number in text
+    assert "Ana Torres" in text
+    assert "{{" not in text
+
+
+def test_T58_a_placeholder_in_a_name_is_plain_text(desk: Desk, ana: User) -> None:
+    desk.file(mail(sender='"{{numero}} {{config}}" <rosario@example.com>'))
+    with desk.sessions() as session:
+        answer = approved_answer(session, "retorno-tarjeta-migrante-retornado")
+        assert answer is not None
+        text = draft_from(answer, desk.tickets()[0], ana, utc_now())
+    assert text.startswith("Estimado/a {numero} {config}:")
+    send(desk, ana, Draft(text, "k"))
+    assert len(replies(desk)) == 1
+
+
+def test_a_reply_leaves_as_text_and_html_threaded_to_what_it_answers(
+    desk: Desk, ana: User, smtp_sink: Sink
+) -> None:
+    desk.file(mail(message_id="<pregunta@example.com>"))
+    row = send(desk, ana, Draft("Sí, **puede** traer su carro.\n\n1. Pida la tarjeta.\n2. Guárdela.", "k"))
+    desk.make_due()
+    desk.send()
+    (received,) = [m for m in smtp_sink.to("rosario@example.com") if m["Auto-Submitted"] is None]
+    assert received["Message-ID"] == row.message_id
+    assert received["In-Reply-To"] == "<pregunta@example.com>"
+    assert "<pregunta@example.com>" in received["References"]
+    assert desk.tickets()[0].number in received["Subject"]
+    text, html = received.get_body(("plain",)), received.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    assert "Sí, puede traer su carro." in text.get_content()
+    assert "<strong>puede</strong>" in html.get_content()
+    assert "<ol>" in html.get_content()
+
+
+def test_T36_markup_that_an_agent_pastes_arrives_as_text(desk: Desk, ana: User, smtp_sink: Sink) -> None:
+    desk.file(mail())
+    send(desk, ana, Draft('<img src=x onerror=alert(1)> <b onmouseover="x">hola</b>', "k"))
+    desk.make_due()
+    desk.send()
+    html = smtp_sink.mails[-1].get_body(("html",))
+    assert html is not None
+    assert "<img" not in html.get_content()
+    assert "<b on" not in html.get_content()
+
+
+def test_the_same_key_queues_one_reply(desk: Desk, ana: User) -> None:
+    desk.file(mail())
+    first = send(desk, ana, Draft("Hola.", "doble-clic"))
+    second = send(desk, ana, Draft("Hola.", "doble-clic"))
+    assert first.id == second.id
+    assert len(replies(desk)) == 1
+
+
+def test_a_reply_is_stopped_when_another_message_came_meanwhile(desk: Desk, ana: User) -> None:
+    desk.file(mail(message_id="<a@example.com>"))
+    seen = desk.tickets()[0].messages[-1].id
+    desk.file(mail("Ya lo resolví.", reply_to_id=desk.outgoing()[0].message_id))
+    with pytest.raises(StaleReply):
+        send(desk, ana, Draft("Le explico…", "k", last_seen=seen))
+    assert replies(desk) == []
+
+
+def test_a_reply_waits_for_the_undo_window(desk: Desk, ana: User, smtp_sink: Sink) -> None:
+    desk.file(mail())
+    row = send(desk, ana, Draft("Hola.", "k"))
+    assert (
+        row.send_at - row.created_at == dt.timedelta(seconds=desk.settings.undo_s) == dt.timedelta(seconds=10)
+    )
+    desk.send()
+    assert [m["Auto-Submitted"] for m in smtp_sink.mails] == ["auto-replied"], "only the notice left"
+
+
+def test_a_reply_taken_back_never_leaves_and_its_text_returns(desk: Desk, ana: User, smtp_sink: Sink) -> None:
+    desk.file(mail())
+    row = send(desk, ana, Draft("Me equivoqué.", "k"))
+    with desk.sessions.begin() as session:
+        ticket = session.get_one(Ticket, desk.tickets()[0].id)
+        reply = session.get_one(Outgoing, row.id).reply
+        assert reply is not None
+        assert undo_reply(session, ticket, reply, agent=ana, now=utc_now()) == "Me equivoqué."
+    desk.make_due()
+    desk.send()
+    assert [m["Auto-Submitted"] for m in smtp_sink.mails] == ["auto-replied"]
+    (ticket,) = desk.tickets()
+    assert ticket.status == TicketStatus.OPEN
+    assert ticket.messages[-1].undone_at is not None
+    assert replies(desk)[0].state == OutgoingState.CANCELLED
+
+
+def test_a_reply_that_left_cannot_be_taken_back(desk: Desk, ana: User) -> None:
+    desk.file(mail())
+    row = send(desk, ana, Draft("Hola.", "k"))
+    desk.make_due()
+    desk.send()
+    with desk.sessions() as session:
+        ticket, reply = session.get_one(Ticket, row.ticket_id), session.get_one(Outgoing, row.id).reply
+        assert reply is not None
+        with pytest.raises(NotAllowed, match="ya salió"):
+            undo_reply(session, ticket, reply, agent=ana, now=utc_now())
+
+
+def test_the_first_response_counts_when_it_left_and_notices_do_not(desk: Desk, ana: User) -> None:
+    desk.file(mail())
+    desk.send()
+    assert desk.tickets()[0].first_response_at is None
+    send(desk, ana, Draft("Hola.", "k"))
+    assert desk.tickets()[0].first_response_at is None
+    desk.make_due()
+    desk.send()
+    assert desk.tickets()[0].first_response_at is not None
+
+
+def test_an_answer_used_is_remembered_on_its_suggestion(desk: Desk, ana: User) -> None:
+    from helpdesk.desk.suggestions import Suggestion, suggestions_of
+
+    desk.file(mail())
+    with desk.sessions() as session:
+        slug = suggestions_of(session, desk.tickets()[0])[0].answer.slug
+    send(desk, ana, Draft("Hola.", "k", answer=slug))
+    with desk.sessions() as session:
+        used = session.scalars(select(Suggestion).where(Suggestion.used_at.is_not(None))).one()
+        assert (used.answer.slug, used.rank, used.used_by_id) == (slug, 1, ana.id)
+
+
+def test_T59_a_note_never_leaves_the_desk(desk: Desk, ana: User, smtp_sink: Sink) -> None:
+    desk.file(mail())
+    with desk.sessions.begin() as session:
+        ticket = session.get_one(Ticket, desk.tickets()[0].id)
+        add_note(session, ticket, "secreto-interno", agent=ana, now=utc_now())
+    send(desk, ana, Draft("Hola.", "k"))
+    desk.make_due()
+    desk.send()
+    assert len(smtp_sink.raw) == 2
+    assert all(b"secreto-interno" not in raw for raw in smtp_sink.raw)

@@ -1,0 +1,251 @@
+"""The main job from end to end in a real browser: mail in, sorted, answered by keys, mail out, the reply joins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from helpdesk.accounts.users import User
+from helpdesk.desk.lifecycle import TicketStatus
+from helpdesk.desk.mailbox import Mailbox
+from helpdesk.settings import Settings
+from tests.chromium import running_browser
+from tests.conftest import PASSWORD
+from tests.desk import Desk
+from tests.dovecot import Dovecot
+from tests.edges.conftest import process, wait_for
+from tests.mails import mail
+from tests.smtp_sink import Sink
+
+pytestmark = [
+    pytest.mark.needs("chromium"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright leaves its own pipes to the collector
+]
+
+SIZES = {"wide": (1280, 900), "phone": (360, 740)}
+SHOTS = os.environ.get("HELPDESK_SHOTS")  # a folder: the pages are photographed into it (`make shots`)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, pages: str) -> Iterator[Page]:
+    """A browser window that fails the test when a page logs an error or asks another host for anything."""
+    context = browser.new_context(base_url=pages, viewport={"width": 1280, "height": 900}, locale="es-PE")
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on(
+        "request",
+        lambda asked: None if asked.url.startswith((pages, "data:")) else complaints.append(asked.url),
+    )
+    yield opened
+    context.close()
+    expected = ("status of 422", "status of 409", "status of 403")
+    assert [line for line in complaints if not any(part in line for part in expected)] == []
+
+
+def sign_in(page: Page, user: User) -> None:
+    page.goto("/")
+    page.get_by_label("Correo").fill(user.email)
+    page.get_by_label("Contraseña").fill(PASSWORD)
+    page.get_by_role("button", name="Ingresar").click()
+    expect(page.get_by_role("heading", name="Bandeja")).to_be_visible()
+
+
+def photograph(page: Page, name: str) -> None:
+    """A picture for the docs, when a folder is given."""
+    if SHOTS:
+        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
+
+
+@pytest.mark.needs("dovecot")
+def test_a_mail_is_answered_with_a_suggestion_and_the_reply_joins_the_ticket(
+    page: Page,
+    desk: Desk,
+    mailbox: Mailbox,
+    imap_server: Dovecot,
+    user: str,
+    settings: Settings,
+    smtp_sink: Sink,
+    ana: User,
+) -> None:
+    imap_server.deliver(user, mail(subject="Mi regreso al Perú", message_id="<pregunta@example.com>"))
+    with process(["-m", "scheduler"], settings):
+        wait_for(lambda: smtp_sink.mails)
+        sign_in(page, ana)
+        page.get_by_role("link", name="Mi regreso al Perú").click()
+        expect(page.get_by_role("heading", name="Mi regreso al Perú")).to_be_visible()
+
+        page.locator("[data-answer]").first.click()
+        composer = page.get_by_label("Texto de la respuesta")
+        expect(composer).to_have_value(lambda_starts("Estimado/a Rosario Mamani:"))
+        composer.press("Control+Home")
+        composer.press_sequentially("Gracias por escribir. ")
+        page.get_by_role("button", name="Enviar", exact=True).click()
+        expect(page.get_by_text("Respuesta en camino.")).to_be_visible()
+
+        (reply,) = wait_for(lambda: [m for m in smtp_sink.mails if m["Auto-Submitted"] is None])
+        assert reply["To"].addresses[0].addr_spec == "rosario@example.com"
+        assert reply["In-Reply-To"] == "<pregunta@example.com>"
+        assert (
+            reply.get_body(("plain",))
+            .get_content()
+            .startswith("Gracias por escribir. Estimado/a Rosario Mamani:")
+        )
+        assert reply.get_body(("html",)) is not None
+        assert reply.defects == []
+
+        imap_server.deliver(user, mail("Muchas gracias, me quedó claro.", reply_to_id=reply["Message-ID"]))
+        wait_for(lambda: len(desk.tickets()[0].messages) == 3)
+        page.reload()
+        expect(page.get_by_text("Muchas gracias, me quedó claro.")).to_be_visible()
+    assert len(desk.tickets()) == 1
+    assert len([m for m in smtp_sink.mails if m["Auto-Submitted"] is None]) == 1
+
+
+def lambda_starts(text: str):
+    """A pattern for a value that begins with `text`."""
+    import re
+
+    return re.compile("^" + re.escape(text))
+
+
+def test_the_next_mail_is_answered_in_three_keystrokes(page: Page, desk: Desk, ana: User) -> None:
+    desk.file(mail(subject="Tarjeta del migrante retornado"))
+    sign_in(page, ana)
+    page.keyboard.press("o")
+    expect(page.get_by_role("heading", name="Tarjeta del migrante retornado")).to_be_visible()
+    page.keyboard.press("1")
+    expect(page.get_by_label("Texto de la respuesta")).to_have_value(lambda_starts("Estimado/a Rosario"))
+    page.keyboard.press("Control+Shift+Enter")
+    expect(page.get_by_text("Respuesta en camino.")).to_be_visible()
+    assert desk.tickets()[0].status == TicketStatus.CLOSED
+
+
+def test_keys_move_in_the_list_and_do_nothing_while_typing(page: Page, desk: Desk, ana: User) -> None:
+    desk.file(mail(subject="Primera"), mail(subject="Segunda", sender="b@example.com"))
+    sign_in(page, ana)
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.locator(".ticket-row.selected")).to_contain_text("Segunda")
+    page.keyboard.press("k")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Primera")).to_be_visible()
+    page.keyboard.press("r")
+    page.keyboard.type("uejz1")
+    expect(page.get_by_label("Texto de la respuesta")).to_have_value("uejz1")
+    page.get_by_label("Texto de la respuesta").press("Escape")
+    page.locator("body").click(position={"x": 5, "y": 5})
+    page.keyboard.press("n")
+    expect(page.get_by_label("Solo la ven quienes trabajan aquí.")).to_be_focused()
+
+
+def test_a_hole_in_the_draft_is_shown_while_typing_and_stops_the_sending(
+    page: Page, desk: Desk, ana: User
+) -> None:
+    desk.file(mail())
+    sign_in(page, ana)
+    page.goto(f"/atenciones/{desk.tickets()[0].number}")
+    page.get_by_label("Texto de la respuesta").fill("Vaya al consulado de {{consulado}}.")
+    expect(page.locator("[data-holes]")).to_have_text("Falta completar: {{consulado}}")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Falta completar")
+    expect(page.get_by_label("Texto de la respuesta")).to_have_value("Vaya al consulado de {{consulado}}.")
+    assert [row for row in desk.outgoing() if not row.notice] == []
+
+
+def test_undo_within_its_window_by_one_key(page: Page, desk: Desk, ana: User) -> None:
+    desk.file(mail())
+    sign_in(page, ana)
+    page.goto(f"/atenciones/{desk.tickets()[0].number}")
+    page.get_by_label("Texto de la respuesta").fill("Demasiado pronto.")
+    page.get_by_role("button", name="Enviar", exact=True).click()
+    expect(page.get_by_text("Respuesta en camino.")).to_be_visible()
+    page.keyboard.press("z")
+    expect(page.get_by_text("Respuesta deshecha")).to_be_visible()
+    expect(page.get_by_label("Texto de la respuesta")).to_have_value("Demasiado pronto.")
+
+
+def test_everything_works_without_javascript(browser: Browser, pages: str, desk: Desk, ana: User) -> None:
+    desk.file(mail(subject="Sin programa"))
+    context = browser.new_context(base_url=pages, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, ana)
+    page.get_by_role("link", name="Sin programa").click()
+    page.locator("[data-answer]").first.click()
+    expect(page.get_by_label("Texto de la respuesta")).to_have_value(lambda_starts("Estimado/a Rosario"))
+    page.get_by_role("button", name="Enviar", exact=True).click()
+    expect(page.get_by_text("Respuesta en camino.")).to_be_visible()
+    page.get_by_role("button", name="Deshacer").click()
+    expect(page.get_by_text("Respuesta deshecha")).to_be_visible()
+    page.get_by_role("combobox", name="Línea de la atención").select_option("foreigner")
+    page.get_by_role("button", name="Confirmar").click()
+    expect(page.locator(".ticket-head .chip.line-foreigner")).to_be_visible()
+    page.get_by_role("button", name="Asignarme").click()
+    page.get_by_text("Nota interna").click()
+    page.get_by_label("Solo la ven quienes trabajan aquí.").fill("Nota sin programa")
+    page.get_by_role("button", name="Guardar la nota").click()
+    expect(page.get_by_text("Nota de Ana Torres")).to_be_visible()
+    page.get_by_role("button", name="Cerrar sin responder").click()
+    expect(page.get_by_role("button", name="Reabrir")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_no_page_scrolls_sideways_and_its_controls_can_be_touched(
+    browser: Browser, pages: str, desk: Desk, rosa: User, size: str
+) -> None:
+    html = "<table><tr>" + "<td>columna</td>" * 40 + "</tr></table>"
+    desk.file(
+        mail("Una palabra " + "larguísima" * 40, subject="Asunto " * 12, attachments=3, html=html),
+        *(mail(f"Consulta {n}", sender=f"p{n}@example.com") for n in range(5)),
+    )
+    width, height = SIZES[size]
+    context = browser.new_context(base_url=pages, viewport={"width": width, "height": height})
+    page = context.new_page()
+    sign_in(page, rosa)
+    for name, path in {
+        "queue": "/bandeja",
+        "ticket": f"/atenciones/{desk.tickets()[0].number}",
+        "supervisor": "/tablero",
+        "set-aside": "/correo-apartado",
+        "sign-in": "/ingresar",
+    }.items():
+        page.goto(path)
+        overflow = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert overflow <= 0, f"{name} scrolls sideways at {width} px"
+        small = page.evaluate(
+            "[...document.querySelectorAll('button, select, input:not([type=hidden])')]"
+            ".filter(e => e.offsetParent && !e.closest('.hidden') && e.getBoundingClientRect().height < 24).length"
+        )
+        assert small == 0, f"{name} has controls below 24 px"
+        photograph(page, f"{name}-{size}")
+    context.close()
+
+
+def test_T29_nothing_in_a_mail_runs_or_loads(page: Page, desk: Desk, ana: User) -> None:
+    hostile = (
+        "<p>hola</p><script>document.title='x'</script><img src=x onerror=alert(1)><svg onload=alert(1)>"
+        '<a href="javascript:alert(1)">enlace</a><iframe src="http://127.0.0.1:9/"></iframe>'
+        '<img src="http://127.0.0.1:9/pixel.png"><style>body{background:url(http://127.0.0.1:9/b)}</style>'
+    )
+    desk.file(mail("hola", subject="<img src=x onerror=alert(1)>", html=hostile))
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    sign_in(page, ana)
+    page.goto(f"/atenciones/{desk.tickets()[0].number}")
+    page.get_by_text("Ver con su formato").click()
+    expect(page.frame_locator("iframe").get_by_text("hola")).to_be_visible()
+    assert dialogs == []
