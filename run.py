@@ -69,14 +69,20 @@ def install_with_uv():
     if not run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"]):
         return False
     uv = [tool("uv"), "pip", "install", "--quiet", "--python", python]
-    return run([*uv, "--require-hashes", "-r", str(LOCK)]) and run([*uv, "--no-deps", "-e", str(ROOT)])
+    return install_locked(uv)
 
 
 def install_with_pip():
     """Install by pip, slower; the same locked versions."""
     print("uv cannot be used here; installing by pip, which takes some minutes …", flush=True)
     pip = [tool("python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    return run([*pip, "--require-hashes", "-r", str(LOCK)]) and run([*pip, "--no-deps", "-e", str(ROOT)])
+    return install_locked(pip)
+
+
+def install_locked(installer):
+    """Install exactly what the lock names, and the project itself. The lock is complete: nothing is resolved."""
+    locked = ["--no-deps", "--require-hashes", "-r", str(LOCK)]
+    return run([*installer, *locked]) and run([*installer, "--no-deps", "-e", str(ROOT)])
 
 
 def run(command):

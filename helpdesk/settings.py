@@ -7,8 +7,12 @@ A wrong setting raises `SettingsError` with one sentence that names it (12-facto
 from __future__ import annotations
 
 import datetime as dt
+import os
+import re
 import secrets
 import sys
+import tempfile
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -21,6 +25,8 @@ from helpdesk.errors import SettingsError
 
 SECRET_BYTES_AT_LEAST = 32
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+# One bare ASCII address: "Name <address>" belongs in two settings.
+ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 WEAK_WORDS = ("change", "secret", "example", "password", "demo")
 
 Mode = Literal["production", "development", "demo"]
@@ -33,6 +39,7 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(
         None,
+        min_length=1,  # an empty one is a deployment's slip, not a wish for the embedded server
         validation_alias="DATABASE_URL",
         description="PostgreSQL address (`postgresql://user:password@host/name`). "
         "Absent: an embedded server that keeps its data in `HELPDESK_VAR`.",
@@ -138,8 +145,12 @@ class Settings(BaseSettings):
     def check(self) -> None:
         """Raise SettingsError when these settings must not serve people."""
         _ = self.key
-        if "@" not in self.mail_from:
+        if not ADDRESS.fullmatch(self.mail_from):
             raise SettingsError("HELPDESK_MAIL_FROM is not an e-mail address.")
+        if self.office_closes <= self.office_opens:
+            raise SettingsError("HELPDESK_OFFICE_CLOSES must be later than HELPDESK_OFFICE_OPENS.")
+        if self.smtp_password_file is not None:
+            read_secret(self.smtp_password_file, "HELPDESK_SMTP_PASSWORD_FILE")
         if self.smtp_security == "none" and self.smtp_host not in LOOPBACK:
             raise SettingsError("HELPDESK_SMTP_SECURITY may be `none` for a loopback server only.")
         if self.effective_mode != "production":
@@ -164,15 +175,32 @@ def read_secret(path: Path, setting: str) -> str:
         return path.read_text().strip()
     except OSError as error:
         raise SettingsError(f"{setting}: cannot read {path} ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{setting}: {path} is not text.") from error
 
 
 def kept_secret(path: Path) -> str:
-    """The secret kept in `path`; the first process to ask makes it."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
-    return path.read_text().strip()
+    """The secret kept in `path`; the first process to ask makes it, and all that ask at once get the same.
+
+    Raises SettingsError when the folder cannot be used.
+    """
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_secret(path)
+    except OSError as error:
+        raise SettingsError(f"HELPDESK_VAR: cannot write {path} ({error.strerror}).") from error
+    return read_secret(path, "HELPDESK_VAR")
+
+
+def _make_secret(path: Path) -> None:
+    # Written whole and then given its name, so that nobody reads half of it; who comes second changes nothing.
+    descriptor, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32))  # hex spells none of WEAK_WORDS
+    with suppress(FileExistsError):
+        os.link(name, path)
+    os.unlink(name)
 
 
 def load() -> Settings:

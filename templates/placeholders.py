@@ -1,6 +1,6 @@
 """The fixed table of placeholders, and the only way they are replaced: one pass of look-up, no template engine.
 
-A value can never become a placeholder itself (T58): doubled braces in it lose one.
+A value can never become a placeholder itself (T58): of braces that stand together in it, one is left.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ PLACEHOLDERS = {
 }
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]{0,60}?)\s*\}\}")
+_BRACES = re.compile(r"(\{|\})\1+")
 
 
 def fill(text: str, facts: Mapping[str, str]) -> str:
@@ -26,7 +27,7 @@ def fill(text: str, facts: Mapping[str, str]) -> str:
 
     def value(match: re.Match[str]) -> str:
         fact = facts.get(match[1], "")
-        return fact.replace("{{", "{").replace("}}", "}") if fact else match[0]
+        return _BRACES.sub(r"\1", fact) if fact else match[0]
 
     return _PLACEHOLDER.sub(value, text)
 

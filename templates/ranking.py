@@ -169,7 +169,9 @@ def stem(word: str) -> str:
 
 def words_of(text: str) -> list[tuple[str, str]]:
     """(stem, word as written) for every telling word of a text."""
-    found = ((fold(word), word) for word in _WORD.findall(text))
+    # Some systems write an accent as a character of its own, which would end the word there.
+    composed = unicodedata.normalize("NFC", text)
+    found = ((fold(word), word) for word in _WORD.findall(composed))
     return [(stem(folded), word) for folded, word in found if folded not in STOP]
 
 
@@ -180,7 +182,7 @@ class Index:
         self.candidates = list(candidates)
         self._terms = [Counter(self._stems(candidate)) for candidate in self.candidates]
         lengths = [terms.total() for terms in self._terms]
-        mean = sum(lengths) / len(lengths) if lengths else 1.0
+        mean = sum(lengths) / len(lengths) if any(lengths) else 1.0
         self._norms = [K1 * (1 - B + B * length / mean) for length in lengths]
         present = Counter(term for terms in self._terms for term in terms)
         count = len(self.candidates)

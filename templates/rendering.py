@@ -6,13 +6,16 @@ Raw HTML in the Markdown is shown as text, never passed on (T36); no remote imag
 from __future__ import annotations
 
 import re
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from html import escape
+from typing import Any
 
 from inscriptis import get_text
 from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.model.config import ParserConfig
+from inscriptis.model.tag import CustomHtmlTagHandlerMapping
 from markdown_it import MarkdownIt
 
 _PAGE = """<!DOCTYPE html>
@@ -36,10 +39,23 @@ class Rendered:
     html: str
 
 
+# A link that shows its own address is written once in the text. Without brackets inside, so that a long run of
+# them costs no more than its length.
+_SHOWN_TWICE = re.compile(r"\[([^\[\]]+)\]\((?:mailto:|https?://)?\1/?\)")
+_SCHEMES = re.compile(r"(https?|mailto|tel):", re.IGNORECASE)
+
+
+class _Markdown(MarkdownIt):
+    """CommonMark whose links lead to pages, addresses and telephones; any other link stays as it was typed."""
+
+    def validateLink(self, url: str) -> bool:
+        return bool(_SCHEMES.match(url))
+
+
 @cache
 def _markdown() -> MarkdownIt:
     return (
-        MarkdownIt("commonmark", {"html": False, "linkify": True, "breaks": True})
+        _Markdown("commonmark", {"html": False, "linkify": True, "breaks": True})
         .enable("linkify")
         .disable("image")
     )
@@ -52,10 +68,22 @@ def to_fragment(markdown: str) -> str:
 
 def to_text(markdown: str) -> str:
     """Markdown as plain text: the same words, lists and addresses, without the marks."""
-    config = ParserConfig(css=CSS_PROFILES["strict"], display_links=True)
-    text = get_text(f"<html><body>{to_fragment(markdown)}</body></html>", config)
-    text = re.sub(r"\[([^\]]+)\]\((?:mailto:|https?://)?\1/?\)", r"\1", text)
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in text.splitlines())).strip() + "\n"
+    text = get_text(f"<html><body>{to_fragment(markdown)}</body></html>", _text_config())
+    text = _SHOWN_TWICE.sub(r"\1", text)
+    lines = "\n".join(line.rstrip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip("\n") + "\n"
+
+
+def _text_config() -> ParserConfig:
+    """What `get_text` needs, for one call only: it writes into the style of `body`, which threads must not share."""
+    css = {tag: copy(style) for tag, style in CSS_PROFILES["strict"].items()}
+    handlers = CustomHtmlTagHandlerMapping(start_tag_mapping={"ol": _start_list}, end_tag_mapping={})
+    return ParserConfig(css=css, display_links=True, custom_html_tag_handler_mapping=handlers)
+
+
+def _start_list(state: Any, attributes: dict[str, str]) -> None:
+    """Count a list from the number it starts with; the library always counts from 1."""
+    state.li_counter.append(int(attributes.get("start", 1)))
 
 
 def render(markdown: str, *, title: str, language: str = "es-PE") -> Rendered:

@@ -64,8 +64,6 @@ def init_sign_in(app: Flask, db: SQLAlchemy, settings: Settings) -> None:
         SECURITY_JOIN_USER_ROLES=False,
         SECURITY_SEND_REGISTER_EMAIL=False,
         SECURITY_RETURN_GENERIC_RESPONSES=True,  # the same words for a wrong name and a wrong password (T77)
-        SECURITY_CSRF_PROTECT_MECHANISMS=["session", "basic"],
-        SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS=False,
         SECURITY_DEFAULT_REMEMBER_ME=False,
         SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False},
         SESSION_COOKIE_NAME="__Host-infomigra" if settings.secure_cookies else "infomigra",

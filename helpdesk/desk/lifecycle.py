@@ -1,4 +1,4 @@
-"""States and allowed transitions of everything that lives here, as data (docs/words.md shows them)."""
+"""States and allowed transitions of everything that lives here, as data (docs/life-cycles.md shows them)."""
 
 from __future__ import annotations
 

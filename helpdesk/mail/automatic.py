@@ -43,9 +43,9 @@ _REPORTS = {
     "disposition-notification": "read receipt",
     "tlsrpt": "tls-report",
 }
-_ROBOTS = re.compile(
-    r"^(?:mailer-?daemon|postmaster|bounces?|bounce-.*|do-?not-?reply|auto-?reply)$"
-    r"|(?:^|[-+])no-?(?:reply|responder|responda|responde|contestar|conteste)(?:$|[-+])|^nao-?respond[ae]$"
+_ROBOTS = re.compile(r"(?:mailer-?daemon|postmaster|bounces?|bounce-.*|auto-?reply)")
+_NO_REPLY = re.compile(
+    r"(?:^|[-+])(?:do-?not-?reply|no-?(?:reply|responder|responda|responde|contestar|conteste)|nao-?responda)(?:$|[-+])"
 )
 _OUT_OF_OFFICE = re.compile(
     r"(?:respuesta autom[aá]tica|fuera de (?:la )?oficina|automatic reply|auto(?:matic)?[ -]?reply|autoreply"
@@ -78,7 +78,7 @@ def _reported(headers: Headers) -> str | None:
 
 
 def _declared(headers: Headers) -> str | None:
-    submitted = headers.get("auto-submitted").partition(";")[0].strip().lower()
+    submitted = re.split(r"[;(]", headers.get("auto-submitted"), maxsplit=1)[0].strip().lower()
     if submitted not in ("", "no"):
         return f"auto-submitted: {submitted}"
     if any(name in headers for name in _LIST_HEADERS):
@@ -102,8 +102,10 @@ def _sent_by_robot(headers: Headers) -> str | None:
     senders, _ = read_addresses(headers.get("from"), strict=False)
     for sender in senders:
         local = sender.address.rpartition("@")[0].lower().replace("_", "-").replace(".", "-")
-        if _ROBOTS.search(local):
-            return f"sender: {'no-reply' if 'no' in local.split('-') or 'noreply' in local else local}"
+        if _NO_REPLY.search(local):
+            return "sender: no-reply"
+        if _ROBOTS.fullmatch(local):
+            return f"sender: {local}"
     match = _OUT_OF_OFFICE.match(headers.text("subject"))
     return f"subject: {match[0].lower()}" if match else None
 

@@ -23,7 +23,7 @@ from helpdesk.mail.headers import (
     read_headers,
     read_parameters,
 )
-from helpdesk.mail.html import to_text
+from helpdesk.mail.html import MAX_TAGS, strip_tags, to_text
 from helpdesk.mail.parsed import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, ParsedAttachment
 from helpdesk.mail.structure import RAW_TYPE, Part
 
@@ -76,7 +76,11 @@ class Body:
 
     def text(self) -> str:
         """All words in order; HTML counts only where there is no plain text for it."""
-        texts = (piece.text if piece.text.strip() else to_text(piece.html) for piece in self.pieces)
+        texts, tags = [], 0
+        for piece in self.pieces:
+            tags += 0 if piece.text.strip() else piece.html.count("<")
+            convert = to_text if tags <= MAX_TAGS else strip_tags
+            texts.append(piece.text if piece.text.strip() else convert(piece.html))
         joined = repair_mojibake(clean_text("\n\n".join(text.strip("\n") for text in texts if text.strip())))
         return self._cut(joined.rstrip(), MAX_TEXT_CHARACTERS)
 

@@ -45,7 +45,8 @@ def find_codec(charset: str) -> str | None:
         info = codecs.lookup(_SUPERSETS.get(name, name))
     except (LookupError, ValueError, TypeError):
         return None
-    return info.name if getattr(info, "_is_text_encoding", True) and info.name not in _REFUSED else None
+    refused = info.name.replace("-", "_") in _REFUSED or not getattr(info, "_is_text_encoding", True)
+    return None if refused else info.name
 
 
 def decode_bytes(octets: bytes, charset: str | None) -> str:

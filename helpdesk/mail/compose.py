@@ -22,8 +22,9 @@ from helpdesk.errors import ReplyRefused
 
 HEADER_CHARACTERS = 250
 REFERENCES_KEPT = 11
-# Longer display names are encoded: an encoded word may be folded, a quoted string may not.
-QUOTED_CHARACTERS = 60
+LINE_CHARACTERS = 76
+# Longer words and display names are encoded: that may be folded, a word or a quoted string may not.
+UNFOLDED_CHARACTERS = 60
 LIMA = ZoneInfo("America/Lima")
 # Line breaks, control characters, and halves of characters that UTF-8 cannot carry.
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -32,7 +33,7 @@ _ADDR_SPEC = re.compile(
     rf"(?!.*=\?)(?=[^@]{{1,64}}@){_ATEXT}+(\.{_ATEXT}+)*@[A-Za-z0-9-]{{1,63}}(\.[A-Za-z0-9-]{{1,63}}){{0,8}}"
 )
 _MESSAGE_ID = re.compile(rf"(?!.*=\?)<[!-;=?-~]{{1,{HEADER_CHARACTERS - 2}}}>")
-_PLAIN = re.compile(r"(?!.*=\?)[ -~]*")
+_PLAIN = re.compile(rf"(?!.*=\?)(?!.*[!-~]{{{UNFOLDED_CHARACTERS + 1}}})[ -~]*")
 _ATOMS = re.compile(rf"{_ATEXT}+( {_ATEXT}+)*")
 
 
@@ -94,7 +95,7 @@ def _headers(letter: Letter) -> Iterator[tuple[str, str]]:
 def _unstructured(name: str, value: str) -> str:
     """Text as it stands when it is plain ASCII, else as encoded words (RFC 2047); folded."""
     charset = "us-ascii" if _PLAIN.fullmatch(value) else "utf-8"
-    return Header(value, charset, header_name=name, maxlinelen=76).encode(linesep="\r\n")
+    return Header(value, charset, header_name=name, maxlinelen=LINE_CHARACTERS).encode(linesep="\r\n")
 
 
 def _mailbox(name: str, display_name: str, address: str) -> str:
@@ -102,12 +103,14 @@ def _mailbox(name: str, display_name: str, address: str) -> str:
     shown, spec = one_line(display_name), check_recipient(address)
     if not shown:
         return spec
-    if len(shown) > QUOTED_CHARACTERS or not _PLAIN.fullmatch(shown):
-        shown = Header(shown, "utf-8", header_name=name, maxlinelen=76).encode(linesep="\r\n")
+    if len(shown) > UNFOLDED_CHARACTERS or not _PLAIN.fullmatch(shown):
+        shown = Header(shown, "utf-8", header_name=name, maxlinelen=LINE_CHARACTERS).encode(linesep="\r\n")
     elif not _ATOMS.fullmatch(shown):
         escaped = re.sub(r'(["\\])', r"\\\1", shown)
         shown = f'"{escaped}"'
-    return f"{shown}\r\n <{spec}>"
+    mailbox = f"{shown} <{spec}>"
+    fits = "\r\n" not in shown and len(f"{name}: {mailbox}") <= LINE_CHARACTERS
+    return mailbox if fits else f"{shown}\r\n <{spec}>"
 
 
 def trim_references(letter: Letter) -> list[str]:

@@ -27,6 +27,7 @@ EARLIEST_YEAR, LATEST_YEAR = 1970, 2200
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]{0,20}:")
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]*)\?=")
+_YEAR_ZERO = re.compile(r"(?<![+\-\d:])0000(?!\d)")  # the standard library reads it as the year 2000
 _ID = re.compile(r"<([^<>]{1,2000})>")
 
 
@@ -226,6 +227,8 @@ def read_date(value: str) -> dt.datetime | None:
 
     RFC 5322, 3.3.
     """
+    if _YEAR_ZERO.search(value, 0, MAX_DATE_CHARACTERS):
+        return None
     try:
         fields = email.utils.parsedate_tz(value[:MAX_DATE_CHARACTERS])
         if fields is None:

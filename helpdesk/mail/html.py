@@ -14,9 +14,10 @@ import nh3
 
 MAX_HTML_CHARACTERS = 1_000_000
 MAX_NESTING = 200
+MAX_TAGS = 40_000  # of one mail, for the conversion to text, which takes about 20 µs a tag
 # Formatting tags are re-opened by HTML 5 parsers in every new block, so that output can grow by their
 # product.
-MAX_REOPENED_TAGS = 300_000
+MAX_REOPENED_TAGS = 1_000_000
 MAX_ROUNDS = 4
 
 
@@ -131,7 +132,7 @@ def to_text(html: str) -> str:
 
     Never raises; linear beyond the limits.
     """
-    if html_defect(html) is None:
+    if html.count("<") <= MAX_TAGS and html_defect(html) is None:
         # Imported here: most mails bring their own plain text, and lxml is slow to load.
         from inscriptis import get_text
 
@@ -141,8 +142,8 @@ def to_text(html: str) -> str:
             raise
         except Exception:
             # Whatever its two libraries stumble over, the plain way keeps the words.
-            return _tidy(_strip_tags(html))
-    return _tidy(_strip_tags(html))
+            return strip_tags(html)
+    return strip_tags(html)
 
 
 def _tidy(text: str) -> str:
@@ -150,8 +151,8 @@ def _tidy(text: str) -> str:
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
 
 
-def _strip_tags(html: str) -> str:
-    """Cut everything between angle brackets; one pass, no nesting."""
+def strip_tags(html: str) -> str:
+    """Return the words outside angle brackets, scripts and styles; one pass that never raises."""
     out: list[str] = []
     position = 0
     while (opening := html.find("<", position)) >= 0:
@@ -168,4 +169,4 @@ def _strip_tags(html: str) -> str:
         elif _LINE_TAG.match(html, opening + 1):
             out.append("\n")
     out.append(html[position:])
-    return entities.unescape("".join(out))
+    return _tidy(entities.unescape("".join(out)))

@@ -137,9 +137,7 @@ def _kept(headers: Headers) -> tuple[tuple[str, str], ...]:
 
 
 def _with_texts(text: str, body: Body) -> str:
-    """The words of the mail and of its attached texts: some programs attach the returned mail as plain
-    text.
-    """
+    """The words of the mail and of its attached texts: some programs attach the returned mail as one."""
     attached = (
         decode_bytes(file.content[:50_000], None) for file in body.attachments[:10] if "text/" in file.type
     )

@@ -40,11 +40,12 @@ _VERBS = (
     "a ecrit",
     "schrieb",
 )
+_LAST_WORDS = tuple({verb.split()[-1] for verb in _VERBS})
 _YEAR_OR_TIME = re.compile(r"(?<!\d)(?:\d{4}|\d{1,2}:\d{2})(?!\d)|\d{1,2}[./]\d{1,2}[./]\d{2}")
 _DATE_START = re.compile(r"(?:\d{4}-\d\d-\d\d|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4})\b")
 _HEADER = re.compile(
-    r"\*{0,2}(de|from|da|von|desde|enviado|enviado el|enviados|sent|enviada|enviada em|inviato|envoyé|fecha|date|data"
-    r"|para|to|a|à|cc|cco|bcc|asunto|subject|assunto|oggetto|objet)\*{0,2} ?: ?\*{0,2} ?\S",
+    r"\*{0,2}(de|from|da|von|desde|enviado|enviado el|enviados|sent|enviada|enviada em|inviato|envoyé|fecha"
+    r"|date|data|para|to|a|à|cc|cco|bcc|asunto|subject|assunto|oggetto|objet)\*{0,2} ?: ?\*{0,2} ?\S",
     re.I,
 )
 _FROM_WORDS = frozenset({"de", "from", "da", "von", "desde"})
@@ -118,6 +119,7 @@ def new_text(text: str) -> str:
 
 def _without_quote(lines: list[str], heads: list[str]) -> list[str] | None:
     """The lines outside the quoted mail, or None when everything is meant to be read."""
+    ends = _ends(heads)
     for index, head in enumerate(heads):
         if not head or head.startswith(">"):
             continue
@@ -126,16 +128,14 @@ def _without_quote(lines: list[str], heads: list[str]) -> list[str] | None:
             return None if len(above.strip()) < SHORT_COMMENT else lines[:index]
         if _separator(heads, index) or _header_block(heads, index):
             return lines[:index]
-        length = _attribution(heads, index)
+        length = _attribution(heads, index, ends)
         if length:
             return _around_quote(lines, heads, index, index + length)
     return _without_trailing_quote(lines, heads)
 
 
 def _around_quote(lines: list[str], heads: list[str], start: int, after: int) -> list[str] | None:
-    """What stands above a quote with an attribution and, when the answer is written below, what stands
-    there.
-    """
+    """What stands above a quote with an attribution, and below it when the answer is written there."""
     first = next((i for i in range(after, len(heads)) if heads[i]), len(heads))
     if first == len(heads) or not heads[first].startswith(">"):
         return lines[:start]
@@ -188,11 +188,18 @@ def _header_block(heads: list[str], index: int) -> bool:
     return sum(_header_word(head) is not None for head in following) >= 2
 
 
-def _attribution(heads: list[str], index: int) -> int:
-    """How many lines the attribution ("El …, Ana <a@example.com> escribió:") at this line takes; 0 for
-    none.
-    """
-    if not _opens_attribution(heads[index]):
+def _ends(heads: list[str]) -> frozenset[int]:
+    """The lines that an attribution could end on. Few do, so that the closer look is rarely taken."""
+    return frozenset(
+        index
+        for index, head in enumerate(heads)
+        if head.endswith(">:") or head[-40:].rstrip(" :*").lower().endswith(_LAST_WORDS)
+    )
+
+
+def _attribution(heads: list[str], index: int, ends: frozenset[int]) -> int:
+    """How many lines the attribution ("El …, Ana <a@example.com> escribió:") here takes; 0 for none."""
+    if ends.isdisjoint(range(index, index + WRAPPED_LINES)) or not _opens_attribution(heads[index]):
         return 0
     chunk = ""
     for length in range(1, WRAPPED_LINES + 1):
@@ -200,7 +207,7 @@ def _attribution(heads: list[str], index: int) -> int:
         if not head or head.startswith(">"):
             return 0
         chunk = f"{chunk} {head}"[: MAX_LINE + 1]
-        if _closes_attribution(chunk):
+        if index + length - 1 in ends and _closes_attribution(chunk):
             return length
     return 0
 
@@ -235,9 +242,10 @@ def _without_footers(lines: list[str]) -> list[str]:
 
 def _signature(lines: list[str]) -> int:
     """Where the signature begins, else the number of lines. Source: RFC 3676, 4.3 ("-- ")."""
-    lowest = max(len(lines) - MAX_SIGNATURE_LINES - 1, 1)
+    first = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
+    lowest = max(len(lines) - MAX_SIGNATURE_LINES - 1, first + 1)
     for index in range(len(lines) - 1, lowest - 1, -1):
-        if lines[index].rstrip() == "--" and any(line.strip() for line in lines[:index]):
+        if lines[index].rstrip() == "--":
             return index
     return len(lines)
 

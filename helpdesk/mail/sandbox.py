@@ -38,7 +38,6 @@ _SIGNALLED = 128  # the shell's way to tell which signal ended a process
 _OUT_OF_CPU = _SIGNALLED + 24  # SIGXCPU has this number on Linux and macOS
 _PIPE_CHUNK = 1 << 20
 MAX_HEADER_BYTES = 64_000_000  # 2,000,000 characters three times over, as JSON with escapes
-_TOO_SLOW = f"took longer than {WALL_LIMIT_S:.0f} s"
 _TOO_BIG = f"used more than {MEMORY_LIMIT_BYTES >> 20} MB"
 _DIED = "the parser process died"
 
@@ -57,7 +56,8 @@ class ParserProcess:
     Safe to share between threads: one mail is parsed at a time. Used as a context manager it leaves no child.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wall_limit_s: float = WALL_LIMIT_S) -> None:
+        self._wall_limit_s = wall_limit_s
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -77,13 +77,13 @@ class ParserProcess:
         with self._lock:
             child = self._ready_child()
             try:
-                answer, contents = _ask(child, raw, time.monotonic() + WALL_LIMIT_S)
+                answer, contents = _ask(child, raw, time.monotonic() + self._wall_limit_s)
                 if "failed" in answer:
                     raise ParseFailed(str(answer["failed"]))
                 return ParsedMail.from_wire(answer, contents)
             except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
                 # TimeoutError is an OSError; a garbled answer is treated like a death.
-                reason = _reason(child, error)
+                reason = _reason(child, error, self._wall_limit_s)
                 self._kill()
                 raise ParseFailed(reason) from error
             except BaseException:
@@ -114,7 +114,7 @@ class ParserProcess:
             return
         # The child and the worker it has forked are one process group, and go together.
         if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
         else:
             child.kill()
@@ -195,9 +195,9 @@ def _wait(selector: selectors.BaseSelector, until: float) -> None:
         raise TimeoutError
 
 
-def _reason(child: subprocess.Popen[bytes], error: Exception) -> str:
+def _reason(child: subprocess.Popen[bytes], error: Exception, wall_limit_s: float) -> str:
     if isinstance(error, TimeoutError):
-        return _TOO_SLOW
+        return f"took longer than {wall_limit_s:g} s"
     try:
         code = child.wait(timeout=1)
     except subprocess.TimeoutExpired:

@@ -73,6 +73,7 @@ def open_server(server: SmtpServer) -> Iterator[smtplib.SMTP]:
             client.starttls(context=context)
         if server.user and server.password is not None:
             client.login(server.user, server.password)
+        client.ehlo_or_helo_if_needed()
         yield client
     finally:
         _quit(client)

@@ -1,0 +1,114 @@
+"""The parsing child: it answers, it is replaced when it fails, and it ends with its parent (T26)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from helpdesk.mail.parse import parse
+from helpdesk.mail.sandbox import MAILS_PER_CHILD, ParseFailed, ParserProcess
+
+MAIL = "From: Ana <ana@example.com>\nSubject: Señal\n\nBuenos días a todos\n".encode()
+
+
+@pytest.fixture(scope="module")
+def parser() -> Iterator[ParserProcess]:
+    with ParserProcess(wall_limit_s=15) as process:
+        yield process
+
+
+def child_of(parser: ParserProcess) -> subprocess.Popen[bytes]:
+    child = parser._child
+    assert child is not None
+    return child
+
+
+def test_the_child_reads_as_the_parser_does_also_after_its_worker_was_renewed(parser: ParserProcess) -> None:
+    for _ in range(MAILS_PER_CHILD + 5):
+        assert parser.parse(MAIL) == parse(MAIL)
+
+
+def test_a_mail_of_25_mb_passes_through_both_pipes(parser: ParserProcess) -> None:
+    raw = b"From: a@example.com\nContent-Type: application/zip\n\n" + os.urandom(1 << 20) * 23
+    (attachment,) = parser.parse(raw).attachments
+    assert attachment.content == raw.partition(b"\n\n")[2]
+
+
+def test_no_child_is_started_before_it_is_needed_and_none_is_left() -> None:
+    with ParserProcess() as parser:
+        assert parser._child is None
+        parser.parse(MAIL)
+        child = child_of(parser)
+    assert child.returncode is not None
+    parser.close()
+
+
+def test_a_hanging_child_is_killed_and_the_next_mail_has_a_fresh_one() -> None:
+    with ParserProcess(wall_limit_s=0.5) as parser:
+        parser.parse(MAIL)
+        stuck = child_of(parser)
+        os.killpg(stuck.pid, signal.SIGSTOP)
+        with pytest.raises(ParseFailed, match=r"took longer than 0\.5 s"):
+            parser.parse(MAIL)
+        assert stuck.returncode == -signal.SIGKILL
+        assert parser.parse(MAIL).subject == "Señal"
+
+
+@pytest.mark.parametrize(
+    ("deadly", "reason"),
+    [(signal.SIGKILL, "the parser process died"), (signal.SIGXCPU, "took longer than 10 s of CPU")],
+)
+def test_a_worker_that_dies_over_a_mail_is_told_and_replaced(
+    parser: ParserProcess, deadly: signal.Signals, reason: str
+) -> None:
+    parser.parse(MAIL)
+    worker = worker_of(child_of(parser).pid)
+    os.kill(worker, signal.SIGSTOP)
+    threading.Timer(0.3, end_stopped, (worker, deadly)).start()
+    with pytest.raises(ParseFailed) as failure:
+        parser.parse(MAIL)
+    assert failure.value.reason == reason
+    assert parser.parse(MAIL).subject == "Señal"
+
+
+def end_stopped(pid: int, deadly: signal.Signals) -> None:
+    os.kill(pid, deadly)
+    os.kill(pid, signal.SIGCONT)
+
+
+def worker_of(pid: int) -> int:
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
+    pairs = (map(int, line.split()) for line in listing.stdout.splitlines())
+    return next(child for child, parent in pairs if parent == pid)
+
+
+def test_a_child_that_died_between_mails_is_replaced_without_a_word(parser: ParserProcess) -> None:
+    parser.parse(MAIL)
+    os.killpg(child_of(parser).pid, signal.SIGKILL)
+    child_of(parser).wait()
+    assert parser.parse(MAIL).subject == "Señal"
+
+
+def test_the_child_ends_when_its_parent_is_gone(parser: ParserProcess) -> None:
+    parser.parse(MAIL)
+    child = child_of(parser)
+    assert child.stdin is not None
+    child.stdin.close()
+    deadline = time.monotonic() + 5
+    while child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert child.returncode == 0
+
+
+def test_threads_may_share_one_parser(parser: ParserProcess) -> None:
+    mails = [f"From: a@example.com\nSubject: n{number}\n\nhola\n".encode() for number in range(60)]
+    with ThreadPoolExecutor(6) as pool:
+        subjects = [mail.subject for mail in pool.map(parser.parse, mails)]
+    assert subjects == [f"n{number}" for number in range(60)]
