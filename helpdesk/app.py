@@ -95,7 +95,7 @@ def check_database(url: str, settings: Settings) -> None:
             with sessions() as opened:
                 if demo_users_exist(opened):
                     raise SettingsError(
-                        "DATABASE_URL: this database holds the demo's accounts; remove them first."
+                        "DATABASE_URL: the demo's accounts are in this database; use another one."
                     )
     finally:
         engine.dispose()

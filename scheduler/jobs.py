@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from helpdesk.db import utc_now
 from helpdesk.desk.intake import poll_due
 from helpdesk.desk.outbox import send_due
 from helpdesk.desk.worker import Worker
@@ -33,7 +32,7 @@ def intake(worker: Worker) -> None:
 def outbox(worker: Worker) -> None:
     """Hand over the mail that is due."""
     server = SmtpServer.from_settings(worker.settings)
-    send_due(worker.sessions, server, now=utc_now(), lease_s=worker.settings.lease_s)
+    send_due(worker.sessions, server, lease_s=worker.settings.lease_s)
 
 
 JOBS = (

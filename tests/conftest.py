@@ -16,6 +16,8 @@ from classifier import corpus_rows, train
 from helpdesk import db, embedded
 from helpdesk.accounts.users import Role, User, add_user
 from helpdesk.cli.database import seed
+from helpdesk.desk.sorting import Sorter
+from helpdesk.mail.sandbox import ParserProcess
 from helpdesk.settings import Settings
 from tests import chromium, dovecot
 from tests.desk import Desk, open_desk
@@ -132,10 +134,23 @@ def settings(database_url: str, model_path: Path, smtp_sink: Sink, tmp_path: Pat
     )
 
 
+@pytest.fixture(scope="session")
+def parser() -> Iterator[ParserProcess]:
+    """The parser's process."""
+    with ParserProcess() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sorter(model_path: Path) -> Sorter:
+    """The trained model, in memory."""
+    return Sorter(model_path)
+
+
 @pytest.fixture
-def desk(settings: Settings) -> Iterator[Desk]:
-    """A desk with two agents and a supervisor, ready to file mail."""
-    with open_desk(settings) as opened:
+def desk(settings: Settings, parser: ParserProcess, sorter: Sorter) -> Iterator[Desk]:
+    """A desk that is ready to file mail."""
+    with open_desk(settings, parser, sorter) as opened:
         yield opened
 
 

@@ -12,13 +12,16 @@ from sqlalchemy import select
 
 from helpdesk.db import Sessions, utc_now
 from helpdesk.desk import ledger
-from helpdesk.desk.filing import Counts
+from helpdesk.desk.answers import Catalogue
+from helpdesk.desk.filing import Counts, Filer
 from helpdesk.desk.ledger import Folder, RawMail
 from helpdesk.desk.mailbox import Mailbox
 from helpdesk.desk.outbox import Outgoing, send_due
+from helpdesk.desk.sorting import Sorter
 from helpdesk.desk.ticket import Ticket
-from helpdesk.desk.worker import Worker, open_worker
+from helpdesk.desk.worker import Worker, open_sessions_of
 from helpdesk.mail.imap import FetchedMail
+from helpdesk.mail.sandbox import ParserProcess
 from helpdesk.mail.smtp import SmtpServer
 from helpdesk.settings import Settings
 
@@ -75,10 +78,10 @@ class Desk:
         with self.sessions() as session:
             return list(session.scalars(select(Outgoing).order_by(Outgoing.id)))
 
-    def send(self, now: dt.datetime | None = None) -> int:
+    def send(self) -> int:
         """Hand over what is due."""
         server = SmtpServer.from_settings(self.settings)
-        return send_due(self.sessions, server, now=now or utc_now(), lease_s=self.settings.lease_s)
+        return send_due(self.sessions, server, lease_s=self.settings.lease_s)
 
     def make_due(self) -> None:
         """Let the undo windows and waits of the whole outbox be over."""
@@ -88,11 +91,12 @@ class Desk:
 
 
 @contextmanager
-def open_desk(settings: Settings) -> Iterator[Desk]:
-    """A desk on a fresh database."""
+def open_desk(settings: Settings, parser: ParserProcess, sorter: Sorter) -> Iterator[Desk]:
+    """A desk on a fresh database; the parser's process and the model in memory are shared by all tests."""
     password = Path(settings.var) / "password"
     password.write_text("unused")
-    with open_worker(settings) as worker:
+    with open_sessions_of(settings) as sessions:
+        worker = Worker(settings, sessions, Filer(sessions, settings, parser, sorter, Catalogue()))
         with worker.sessions.begin() as session:
             mailbox = Mailbox(
                 name="prueba", host="127.0.0.1", port=1, username="u", password_file=str(password), tls=False

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import click
+from sqlalchemy.exc import OperationalError
 
 from helpdesk.cli.accounts import user
 from helpdesk.cli.database import db
@@ -22,12 +23,14 @@ class Tree(click.Group):
     """The command group that turns our errors into one sentence and exit code 2."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a HelpdeskError ends it with its sentence."""
+        """Run the command; an error of ours ends it with its sentence."""
         try:
             return super().invoke(ctx)
         except HelpdeskError as error:
             click.echo(str(error), err=True)
-            sys.exit(2)
+        except OperationalError:
+            click.echo("DATABASE_URL: the database does not answer.", err=True)
+        sys.exit(2)
 
 
 @click.group(cls=Tree, context_settings={"help_option_names": ["-h", "--help"]})

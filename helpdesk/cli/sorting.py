@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -19,7 +20,7 @@ SUGGESTED = 3
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="JSON lines (the default when output is piped).")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines.")
 def classify(as_json: bool) -> None:
     """Sort messages: JSON lines with `subject` and `body` on stdin. Needs no database.
 
@@ -28,7 +29,7 @@ def classify(as_json: bool) -> None:
       echo '{"subject": "Tarjeta", "body": "Vivo en Italia y quiero volver"}' | helpdesk classify --json
     """
     model = _model()
-    for batch in _batches(click.get_text_stream("stdin")):
+    for batch in _batches(sys.stdin):
         for prediction in model.predict(batch):
             row = _row(prediction)
             click.echo(json.dumps(row, ensure_ascii=False) if as_json else _line(row))
@@ -44,7 +45,7 @@ def suggest(as_json: bool) -> None:
       echo '{"subject": "Tarjeta", "body": "Vivo en Italia y quiero volver"}' | helpdesk suggest --json
     """
     model, index = _model(), _index()
-    for batch in _batches(click.get_text_stream("stdin")):
+    for batch in _batches(sys.stdin):
         for text, prediction in zip(batch, model.predict(batch), strict=True):
             ranked = index.rank(
                 f"{text.subject}\n{text.subject}\n{text.body}", prediction.probabilities, SUGGESTED

@@ -1,7 +1,7 @@
 """From the ledger to a ticket: parse, find the thread, sort, suggest, acknowledge; one transaction a mail.
 
-Idempotent: a ledger row becomes a message at most once (unique raw_mail_id), and the very same mail under
-another UID is a duplicate. A mail that cannot be filed is set aside with its reason; the next one goes on.
+Idempotent: a ledger row becomes a message at most once (unique raw_mail_id), and the very same bytes under
+another UID are a duplicate. A mail that cannot be filed is set aside with its reason; the next one goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -26,10 +25,10 @@ from helpdesk.desk.message import Direction, Message, attach
 from helpdesk.desk.notices import acknowledge
 from helpdesk.desk.sorting import Sorter, sort
 from helpdesk.desk.suggestions import suggest
-from helpdesk.desk.threading import bounced_message, find_thread
+from helpdesk.desk.threading import find_thread, returned_mail
 from helpdesk.desk.ticket import Ticket, change_status, find_or_add_requester, next_number, record
 from helpdesk.errors import HelpdeskError
-from helpdesk.mail.parsed import ParsedMail
+from helpdesk.mail.parsed import Bounce, ParsedMail
 from helpdesk.mail.sandbox import ParseFailed, ParserProcess
 from helpdesk.settings import Settings
 
@@ -70,17 +69,18 @@ class Filer:
     catalogue: Catalogue
 
     def file_all(self, *, progress: Callable[[], None] | None = None) -> Counts:
-        """File until nothing is left to claim."""
+        """File until nothing is left to claim; `progress` is called after each batch."""
         counts = Counts()
         while batch := self._claim():
             for state in self._file_batch(batch):
                 counts = counts.plus(state)
-                if progress:
-                    progress()
+            if progress:
+                progress()
         return counts
 
     def _claim(self) -> list[RawMail]:
         with self.sessions.begin() as session:
+            ledger.set_aside_exhausted(session, self.settings.filing_attempts)
             return ledger.claim(session, limit=BATCH, lease_s=self.settings.lease_s)
 
     def _file_batch(self, batch: list[RawMail]) -> list[MailState]:
@@ -114,7 +114,7 @@ class Filer:
                 return self._file(session, raw_id, mail, prediction, utc_now())
         except (HelpdeskError, SQLAlchemyError, ValueError) as error:
             log.exception("a mail could not be filed (ledger row %s)", raw_id)
-            return self._fail(raw_id, f"could not be filed ({type(error).__name__})")
+            return self._fail(raw_id, f"no se pudo archivar ({type(error).__name__})")
 
     def _fail(self, raw_id: int, reason: str) -> MailState:
         with self.sessions.begin() as session:
@@ -134,8 +134,8 @@ class Filer:
         raw = session.get_one(RawMail, raw_id, with_for_update=True)
         if raw.state != MailState.RECEIVED.value:  # another worker was faster; its word stands
             return MailState(raw.state)
-        if original := _same_mail(session, raw, mail):
-            ledger.settle(raw, MailState.DUPLICATE, f"the same mail as ledger row {original.raw_mail_id}")
+        if original := ledger.filed_twin(session, raw):
+            ledger.settle(raw, MailState.DUPLICATE, f"el mismo correo que el registro {original.id}")
             return MailState.DUPLICATE
         thread = find_thread(session, mail, self.settings.key)
         if thread.ticket is None:
@@ -172,18 +172,6 @@ class Filer:
 
 
 _EMPTY = classifier.Text("", "")
-
-
-def _same_mail(session: Session, raw: RawMail, mail: ParsedMail) -> Message | None:
-    """The message that these very bytes, under this very Message-ID, are filed as already (T10)."""
-    if mail.message_id is None or raw.sha256 is None:
-        return None
-    query = (
-        select(Message)
-        .join(RawMail, RawMail.id == Message.raw_mail_id)
-        .where(Message.message_id == mail.message_id, RawMail.sha256 == raw.sha256, RawMail.id != raw.id)
-    )
-    return session.scalar(query.limit(1))
 
 
 def open_ticket(session: Session, raw: RawMail, mail: ParsedMail, now: dt.datetime) -> Ticket:
@@ -248,21 +236,28 @@ def add_inbound(
     return message
 
 
+def is_final(bounce: Bounce) -> bool:
+    """Whether a delivery report says that the mail will never arrive (RFC 3463: class 5, or no class given)."""
+    return bounce.status is None or bounce.status.startswith("5")
+
+
 def join(
     session: Session, ticket: Ticket, message: Message, mail: ParsedMail, why: str, now: dt.datetime
 ) -> None:
     """Add a mail to its ticket's history. A person's mail opens the ticket again; a machine's never does."""
     ticket.updated_at = now
     record(session, ticket, "joined", now=now, why=why, message=message.id)
-    returned = bounced_message(session, mail)
-    if returned is not None:
-        returned.bounced_at = now
-        status = mail.bounce.status if mail.bounce else None
-        record(session, ticket, "bounced", now=now, why=status or "", message=returned.id)
+    returned = returned_mail(session, mail)
+    if returned is not None and mail.bounce is not None and is_final(mail.bounce):
+        if returned.reply is not None:
+            returned.reply.bounced_at = now
+        record(session, ticket, "bounced", now=now, why=mail.bounce.status or "", message=returned.reply_id)
         change_status(session, ticket, TicketStatus.OPEN, now=now, actor=None, why="la respuesta no llegó")
         return
     if message.automatic:
         record(session, ticket, "automatic", now=now, why=message.automatic)
         return
     ticket.snippet = snippet(mail)
+    if ticket.status != TicketStatus.OPEN:
+        ticket.waiting_since = message.at
     change_status(session, ticket, TicketStatus.OPEN, now=now, actor=None, why="la persona escribió otra vez")

@@ -8,12 +8,14 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from imapclient.exceptions import IMAPClientError
+
 from helpdesk.db import Sessions, utc_now
 from helpdesk.desk.filing import Counts, Filer
-from helpdesk.desk.mailbox import Mailbox, due_mailbox_ids, end_lease, mailboxes, take_lease
+from helpdesk.desk.mailbox import Mailbox, due_mailbox_ids, end_lease, mailboxes, renew_lease, take_lease
 from helpdesk.desk.receive import Progress, mark, receive, silent
 from helpdesk.errors import HelpdeskError, MailboxRefused, MailboxUnreachable, SettingsError
-from helpdesk.mail.imap import open_folder
+from helpdesk.mail.imap import OpenFolder, open_folder
 from helpdesk.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,13 @@ def poll_one(
 
 
 def _poll(sessions: Sessions, filer: Filer, settings: Settings, mailbox: Mailbox, progress: Progress) -> Poll:
+    def keep_lease() -> None:
+        renew_lease(sessions, mailbox, settings.lease_s)
+
+    def report(done: int, total: int) -> None:
+        keep_lease()
+        progress(done, total)
+
     try:
         with open_folder(mailbox.account()) as imap:
             received = receive(
@@ -72,13 +81,22 @@ def _poll(sessions: Sessions, filer: Filer, settings: Settings, mailbox: Mailbox
                 imap,
                 now=utc_now(),
                 max_bytes=settings.max_message_bytes,
-                progress=progress,
+                progress=report,
             )
-            counts = filer.file_all()
-            return Poll(mailbox.name, received, counts, mark(sessions, mailbox, imap))
+            counts = filer.file_all(progress=keep_lease)
+            return Poll(mailbox.name, received, counts, mark_or_leave(sessions, mailbox, imap))
     except (MailboxRefused, MailboxUnreachable, SettingsError) as error:
         log.warning("mailbox %s: %s", mailbox.name, error)
         return Poll(mailbox.name, error=str(error))
+
+
+def mark_or_leave(sessions: Sessions, mailbox: Mailbox, imap: OpenFolder) -> int:
+    """Show on the server what is filed. A folder that cannot be written to is no failure: the ledger knows."""
+    try:
+        return mark(sessions, mailbox, imap)
+    except IMAPClientError as error:
+        log.warning("mailbox %s: filed mail cannot be marked on the server (%s)", mailbox.name, error)
+        return 0
 
 
 def check(mailbox: Mailbox) -> list[tuple[bool, str]]:

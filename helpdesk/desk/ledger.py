@@ -30,6 +30,8 @@ from helpdesk.desk.lifecycle import MAIL, MailState, check_can_move, state_check
 from helpdesk.desk.mailbox import Mailbox
 from helpdesk.mail.imap import FetchedMail
 
+WORKER_DIED = "el proceso que lo leía terminó cada vez antes de acabar"
+
 
 class RawMail(Base):
     """A message as the server gave it."""
@@ -39,7 +41,7 @@ class RawMail(Base):
         UniqueConstraint("mailbox_id", "folder", "uidvalidity", "uid"),
         CheckConstraint(state_check(MailState, "state"), name="state_known"),
         Index("ix_raw_mail_due", "id", postgresql_where=text("state = 'received'")),
-        Index("ix_raw_mail_set_aside", "id", postgresql_where=text("state = 'set_aside'")),
+        Index("ix_raw_mail_set_aside", "id", postgresql_where=text("state in ('set_aside', 'vanished')")),
         Index("ix_raw_mail_unmarked", "mailbox_id", postgresql_where=text("marked_at is null")),
     )
 
@@ -104,10 +106,25 @@ def _row(folder: Folder, mail: FetchedMail, now: dt.datetime) -> dict[str, objec
         "raw": mail.raw,
         "arrived_at": mail.arrived_at or now,
         "state": (MailState.VANISHED if gone else MailState.RECEIVED).value,
-        "reason": "vanished before it could be read" if gone else None,
+        "reason": "desapareció del buzón antes de poder leerse" if gone else None,
         "marked_at": now if gone else None,
         "attempts": 0,
     }
+
+
+def set_aside_exhausted(session: Session, attempts_allowed: int) -> int:
+    """Set aside what was taken as often as is allowed and never came to an end: its workers died (T26)."""
+    done = session.execute(
+        update(RawMail)
+        .where(
+            RawMail.state == MailState.RECEIVED.value,
+            RawMail.attempts >= attempts_allowed,
+            RawMail.lease_until < func.now(),
+        )
+        .values(state=MailState.SET_ASIDE.value, reason=WORKER_DIED, lease_until=None)
+        .returning(RawMail.id)
+    )
+    return len(done.all())
 
 
 def claim(session: Session, *, limit: int, lease_s: float) -> list[RawMail]:
@@ -148,6 +165,15 @@ def settle(mail: RawMail, state: MailState, reason: str) -> None:
     mail.lease_until = None
 
 
+def filed_twin(session: Session, mail: RawMail) -> RawMail | None:
+    """The row under which these very bytes are filed already (another UID, a UIDVALIDITY that changed).
+
+    Bytes, not Message-IDs: a Message-ID that somebody else reused must not hide a mail (T10).
+    """
+    twins = (RawMail.sha256 == mail.sha256, RawMail.id != mail.id, RawMail.state == MailState.FILED.value)
+    return session.scalar(select(RawMail).where(*twins).order_by(RawMail.id).limit(1))
+
+
 def fail(mail: RawMail, reason: str, *, attempts_allowed: int) -> MailState:
     """Note a failed attempt; the last one sets the message aside. Returns the state it is in then."""
     if mail.attempts >= attempts_allowed:
@@ -160,23 +186,23 @@ def fail(mail: RawMail, reason: str, *, attempts_allowed: int) -> MailState:
 
 def retry(mail: RawMail) -> None:
     """Put a message that was set aside back into line, with its attempts forgiven."""
-    settle(mail, MailState.RECEIVED, "retried by hand")
+    settle(mail, MailState.RECEIVED, "se intenta de nuevo a mano")
     mail.attempts = 0
 
 
 def unmarked(session: Session, folder: Folder, limit: int = 1000) -> list[RawMail]:
-    """Decided messages of this folder that the server does not show as done yet."""
+    """Filed messages of this folder that the server does not show as done yet."""
     query = select(RawMail).where(
         RawMail.mailbox_id == folder.mailbox_id,
         RawMail.folder == folder.name,
         RawMail.uidvalidity == folder.uidvalidity,
         RawMail.marked_at.is_(None),
-        RawMail.state != MailState.RECEIVED.value,
+        RawMail.state.in_([MailState.FILED.value, MailState.DUPLICATE.value]),
     )
     return list(session.scalars(query.order_by(RawMail.uid).limit(limit)))
 
 
 def set_aside_mails(session: Session) -> list[RawMail]:
-    """What could not be filed, newest first, for people to look at."""
-    query = select(RawMail).where(RawMail.state == MailState.SET_ASIDE.value)
+    """What could not be filed, or not even read, newest first, for people to look at."""
+    query = select(RawMail).where(RawMail.state.in_([MailState.SET_ASIDE.value, MailState.VANISHED.value]))
     return list(session.scalars(query.order_by(RawMail.id.desc())))

@@ -41,7 +41,8 @@ Transitions = dict[StrEnum, frozenset[StrEnum]]
 TICKET: Transitions = {
     TicketStatus.OPEN: frozenset({TicketStatus.WAITING, TicketStatus.CLOSED}),
     TicketStatus.WAITING: frozenset({TicketStatus.OPEN, TicketStatus.CLOSED}),
-    TicketStatus.CLOSED: frozenset({TicketStatus.OPEN}),
+    # An answer on a closed ticket waits for the requester again.
+    TicketStatus.CLOSED: frozenset({TicketStatus.OPEN, TicketStatus.WAITING}),
 }
 MAIL: Transitions = {
     MailState.RECEIVED: frozenset({MailState.FILED, MailState.DUPLICATE, MailState.SET_ASIDE}),
@@ -52,8 +53,15 @@ MAIL: Transitions = {
 }
 OUTGOING: Transitions = {
     OutgoingState.READY: frozenset({OutgoingState.HANDING, OutgoingState.CANCELLED}),
+    # Handing follows handing when a worker died and another took over.
     OutgoingState.HANDING: frozenset(
-        {OutgoingState.SENT, OutgoingState.UNCERTAIN, OutgoingState.FAILED, OutgoingState.READY}
+        {
+            OutgoingState.SENT,
+            OutgoingState.UNCERTAIN,
+            OutgoingState.FAILED,
+            OutgoingState.READY,
+            OutgoingState.HANDING,
+        }
     ),
     OutgoingState.UNCERTAIN: frozenset({OutgoingState.HANDING}),
     OutgoingState.FAILED: frozenset({OutgoingState.READY}),

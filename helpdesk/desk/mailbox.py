@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import CheckConstraint, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from helpdesk.db import Base
+from helpdesk.db import Base, Sessions
 from helpdesk.errors import SettingsError
 from helpdesk.mail.imap import ImapAccount
 from helpdesk.settings import LOOPBACK, read_secret
@@ -110,6 +110,16 @@ def take_lease(session: Session, mailbox_id: int, holder: str, lease_s: float) -
         .returning(Mailbox.id)
     )
     return session.get(Mailbox, taken, populate_existing=True) if taken else None
+
+
+def renew_lease(sessions: Sessions, mailbox: Mailbox, lease_s: float) -> None:
+    """Go on owning the mailbox while a long poll is under way."""
+    with sessions.begin() as session:
+        session.execute(
+            update(Mailbox)
+            .where(Mailbox.id == mailbox.id, Mailbox.holder == mailbox.holder)
+            .values(lease_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s))
+        )
 
 
 def end_lease(session: Session, mailbox_id: int, holder: str, error: str | None) -> None:

@@ -110,9 +110,11 @@ def attach(session: Session, message: Message, files: tuple[ParsedAttachment, ..
     )
 
 
-def last_public_message(session: Session, ticket: Ticket) -> Message | None:
-    """The newest message that the requester wrote or was sent and that still stands."""
+def last_public_message(session: Session, ticket: Ticket, *, by_people: bool = False) -> Message | None:
+    """The newest message that came or went and still stands; `by_people` leaves automatic mail out."""
     query = select(Message).where(
         Message.ticket_id == ticket.id, Message.direction != Direction.NOTE, Message.undone_at.is_(None)
     )
+    if by_people:
+        query = query.where(Message.automatic.is_(None))
     return session.scalar(query.order_by(Message.id.desc()).limit(1))

@@ -38,18 +38,18 @@ def why_not_acknowledge(
 ) -> str | None:
     """The reason why this mail gets no acknowledgement; None when it gets one."""
     if message.automatic:
-        return f"automatic mail ({message.automatic})"
+        return f"correo automático ({message.automatic})"
     if ticket.requester is None:
-        return "the sender is unknown"
+        return "no se conoce al remitente"
     address = ticket.requester.email
     if address in settings.own:
-        return "mail from our own address"
+        return "viene de nuestra propia dirección"
     if address.partition("@")[0].startswith(NO_REPLY):
-        return "a no-reply address"
+        return "es una dirección que no recibe respuestas"
     if now - message.at > dt.timedelta(hours=settings.acknowledge_within_h):
-        return f"the mail is older than {settings.acknowledge_within_h} h"
+        return f"el correo tiene más de {settings.acknowledge_within_h} h"
     if acknowledged_today(session, address, now) >= settings.acknowledgements_per_day:
-        return f"{settings.acknowledgements_per_day} acknowledgements to this address in 24 h"
+        return f"ya hubo {settings.acknowledgements_per_day} acuses a esta dirección en 24 h"
     return None
 
 

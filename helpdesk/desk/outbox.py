@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import datetime as dt
 import smtplib
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from helpdesk import failpoints
-from helpdesk.db import Base, Sessions
-from helpdesk.desk.lifecycle import OutgoingState, TicketStatus, state_check
+from helpdesk.accounts.users import User
+from helpdesk.db import Base, Sessions, utc_now
+from helpdesk.desk.lifecycle import OUTGOING, OutgoingState, TicketStatus, check_can_move, state_check
 from helpdesk.desk.message import Message
 from helpdesk.desk.ticket import Ticket, change_status, record
 from helpdesk.errors import NotAllowed
@@ -25,7 +28,8 @@ from helpdesk.mail.smtp import Answer, Handed, SmtpServer, hand_over, open_serve
 DELAYS_S = (30, 60, 300, 900, 1800, 3600, 7200)
 GIVE_UP_AFTER_H = 72
 UNCERTAIN_WAIT_S = 600
-BATCH = 50
+
+Clock = Callable[[], dt.datetime]
 
 
 class Outgoing(Base):
@@ -82,17 +86,19 @@ def queue_of_ticket(session: Session, ticket: Ticket) -> dict[int, Outgoing]:
     return {row.reply_id: row for row in rows if row.reply_id is not None}
 
 
-def claim(session: Session, *, limit: int, lease_s: float) -> list[Claimed]:
-    """Own what is due: ready, uncertain, or left behind by a worker that died."""
+def claim(session: Session, *, lease_s: float) -> Claimed | None:
+    """Own the mail that has been due longest: ready, uncertain, or left behind by a worker that died."""
     due = or_(
         Outgoing.state.in_([OutgoingState.READY.value, OutgoingState.UNCERTAIN.value]),
         (Outgoing.state == OutgoingState.HANDING.value) & (Outgoing.lease_until < func.now()),
     )
     query = select(Outgoing.id).where(due, Outgoing.send_at <= func.now()).order_by(Outgoing.send_at)
-    ids = session.scalars(query.limit(limit).with_for_update(skip_locked=True)).all()
-    rows = session.execute(
+    found = session.scalar(query.limit(1).with_for_update(skip_locked=True))
+    if found is None:
+        return None
+    row = session.execute(
         update(Outgoing)
-        .where(Outgoing.id.in_(ids))
+        .where(Outgoing.id == found)
         .values(
             state=OutgoingState.HANDING.value,
             tries=Outgoing.tries + 1,
@@ -100,8 +106,8 @@ def claim(session: Session, *, limit: int, lease_s: float) -> list[Claimed]:
             lease_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s),
         )
         .returning(Outgoing.id, Outgoing.fence, Outgoing.envelope_from, Outgoing.recipient, Outgoing.content)
-    )
-    return sorted((Claimed(*row) for row in rows), key=lambda item: item.id)
+    ).one()
+    return Claimed(*row)
 
 
 def settle(session: Session, claimed: Claimed, answer: Answer, now: dt.datetime) -> bool:
@@ -117,6 +123,7 @@ def settle(session: Session, claimed: Claimed, answer: Answer, now: dt.datetime)
     mail.lease_until = None
     mail.reason = answer.reason
     state = _next_state(mail, answer, now)
+    check_can_move(OUTGOING, OutgoingState(mail.state), state)
     mail.state = state.value
     if state is OutgoingState.SENT:
         _note_sent(session, mail, now)
@@ -150,7 +157,12 @@ def _note_failed(session: Session, mail: Outgoing, now: dt.datetime) -> None:
     record(session, mail.ticket, "send_failed", now=now, why=mail.reason, to=mail.recipient)
     if not mail.notice and mail.ticket.status != TicketStatus.OPEN:
         change_status(
-            session, mail.ticket, TicketStatus.OPEN, now=now, actor=None, why="the reply was not delivered"
+            session,
+            mail.ticket,
+            TicketStatus.OPEN,
+            now=now,
+            actor=None,
+            why="la respuesta no se pudo entregar",
         )
 
 
@@ -163,40 +175,36 @@ def cancel(session: Session, reply: Message) -> Outgoing:
     return mail
 
 
-def send_due(sessions: Sessions, server: SmtpServer, *, now: dt.datetime, lease_s: float) -> int:
-    """Hand over everything that is due, one connection for a batch. Returns how many the server took."""
-    sent = 0
-    while True:
-        with sessions.begin() as session:
-            batch = claim(session, limit=BATCH, lease_s=lease_s)
-        if not batch:
-            return sent
-        failpoints.hit("after-claim")
-        sent += _hand_over_batch(sessions, server, batch, now)
+def send_due(sessions: Sessions, server: SmtpServer, *, lease_s: float, clock: Clock = utc_now) -> int:
+    """Hand over everything that is due over one connection. Returns how many the server took.
 
-
-def _hand_over_batch(sessions: Sessions, server: SmtpServer, batch: list[Claimed], now: dt.datetime) -> int:
-    waiting = list(batch)
+    One mail is claimed at a time, so that its lease covers its own hand-over and nobody else's.
+    """
     sent = 0
-    try:
-        with open_server(server) as client:
-            while waiting:
-                mail = waiting[0]
-                answer = hand_over(client, mail.envelope_from, mail.recipient, mail.content)
-                failpoints.hit("after-send")
-                waiting.pop(0)
-                with sessions.begin() as session:
-                    settle(session, mail, answer, now)
-                sent += answer.outcome is Handed.ACCEPTED
-    except (smtplib.SMTPException, OSError) as error:
-        answer = unreachable(error)
-        for mail in waiting:
+    with ExitStack() as stack:
+        client: smtplib.SMTP | None = None
+        while True:
             with sessions.begin() as session:
-                settle(session, mail, answer, now)
-    return sent
+                mail = claim(session, lease_s=lease_s)
+            if mail is None:
+                return sent
+            failpoints.hit("after-claim")
+            try:
+                client = client or stack.enter_context(open_server(server))
+                answer = hand_over(client, mail.envelope_from, mail.recipient, mail.content)
+            except (smtplib.SMTPException, OSError) as error:
+                answer = unreachable(error)
+            failpoints.hit("after-send")
+            with sessions.begin() as session:
+                settle(session, mail, answer, clock())
+            sent += answer.outcome is Handed.ACCEPTED
+            if answer.hung_up:
+                client = None
 
 
-def open_count(session: Session) -> int:
-    """How many mails are waiting to leave."""
-    states = [OutgoingState.READY.value, OutgoingState.HANDING.value, OutgoingState.UNCERTAIN.value]
-    return session.scalar(select(func.count()).select_from(Outgoing).where(Outgoing.state.in_(states))) or 0
+def send_again(session: Session, mail: Outgoing, *, actor: User, now: dt.datetime) -> None:
+    """Let an agent try a refused mail once more: the same bytes, the same Message-ID. Raises NotAllowed."""
+    check_can_move(OUTGOING, OutgoingState(mail.state), OutgoingState.READY)
+    mail.state = OutgoingState.READY.value
+    mail.send_at = mail.created_at = now
+    record(session, mail.ticket, "sent_again", now=now, actor=actor, to=mail.recipient)

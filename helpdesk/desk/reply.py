@@ -118,7 +118,7 @@ def _message(
     settings: Settings,
     now: dt.datetime,
 ) -> Message:
-    answered = last_public_message(session, ticket)
+    answered = last_public_message(session, ticket, by_people=True)
     chain = [*answered.references, answered.message_id] if answered else []
     rendered = rendered_reply(ticket, draft.text, settings)
     message = Message(

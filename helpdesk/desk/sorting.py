@@ -80,7 +80,7 @@ def sort(
 ) -> Prediction | None:
     """Store a prediction and give the ticket its line, unless the classifier abstained."""
     if prediction is None:
-        record(session, ticket, "not_sorted", now=now, why="no usable model")
+        record(session, ticket, "not_sorted", now=now, why="no hay un modelo que se pueda usar")
         return None
     row = Prediction(
         ticket_id=ticket.id,

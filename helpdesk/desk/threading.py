@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from helpdesk.desk.message import Direction, Message
+from helpdesk.desk.outbox import Outgoing
 from helpdesk.desk.ticket import Ticket, is_on_ticket
 from helpdesk.mail.parsed import ParsedMail
 from helpdesk.mail.tokens import tickets_of
@@ -27,20 +27,18 @@ class Thread:
 
 
 def find_thread(session: Session, mail: ParsedMail, key: str) -> Thread:
-    """The thread of a mail. A bounce belongs to the ticket whose own mail it returns."""
-    named = [*mail.in_reply_to, *reversed(mail.references)]
-    if mail.bounce and mail.bounce.message_id:
-        returned = _tickets(session, key, [mail.bounce.message_id])
-        if returned:
-            return Thread(returned[0], "bounce of a mail of this ticket")
-    tickets = _tickets(session, key, named)
+    """The thread of a mail. A delivery report belongs to the ticket of the mail that it returns."""
+    returned = returned_mail(session, mail)
+    if returned is not None:
+        return Thread(returned.ticket, "informe de entrega de un correo de esta atención")
+    tickets = _tickets(session, key, [*mail.in_reply_to, *reversed(mail.references)])
     sender = mail.sender[0].address if mail.sender else None
     for ticket in tickets:
         if is_on_ticket(ticket, sender):
-            return Thread(ticket, "reply to a mail of ours, from an address on the ticket")
+            return Thread(ticket, "responde a un correo nuestro, desde una dirección de esta atención")
     if tickets:
-        return Thread(None, "names a ticket, but its sender is not on it", related=tickets[0])
-    return Thread(None, "names no mail of ours")
+        return Thread(None, "su remitente no está en la atención que menciona", related=tickets[0])
+    return Thread(None, "no responde a ningún correo nuestro")
 
 
 def _tickets(session: Session, key: str, message_ids: list[str]) -> list[Ticket]:
@@ -48,11 +46,15 @@ def _tickets(session: Session, key: str, message_ids: list[str]) -> list[Ticket]
     return [ticket for ticket in found if ticket is not None]
 
 
-def bounced_message(session: Session, mail: ParsedMail) -> Message | None:
-    """The message of ours that a bounce returns."""
-    if mail.bounce is None or mail.bounce.message_id is None:
+def returned_mail(session: Session, mail: ParsedMail) -> Outgoing | None:
+    """The mail of ours that a delivery report returns: it must name its Message-ID *and* whom it was sent to.
+
+    Anybody can call himself mailer-daemon; a Message-ID alone would let whoever knows one into the ticket.
+    """
+    bounce = mail.bounce
+    if bounce is None or bounce.message_id is None or bounce.recipient is None:
         return None
-    query = select(Message).where(
-        Message.message_id == mail.bounce.message_id, Message.direction == Direction.OUTBOUND
+    query = select(Outgoing).where(
+        Outgoing.message_id == bounce.message_id, Outgoing.recipient == bounce.recipient.lower()
     )
-    return session.scalar(query.limit(1))
+    return session.scalar(query)

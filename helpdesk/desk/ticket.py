@@ -149,7 +149,10 @@ def record(
 def change_status(
     session: Session, ticket: Ticket, status: TicketStatus, *, now: dt.datetime, actor: User | None, why: str
 ) -> None:
-    """Move the ticket along its life cycle. Raises NotAllowed; staying where it is does nothing."""
+    """Move the ticket along its life cycle. Raises NotAllowed; staying where it is does nothing.
+
+    `waiting_since` stays: how long somebody has waited does not begin anew because we did something.
+    """
     before = TicketStatus(ticket.status)
     if before is status:
         return
@@ -157,8 +160,6 @@ def change_status(
     ticket.status = status.value
     ticket.updated_at = now
     ticket.closed_at = now if status is TicketStatus.CLOSED else None
-    if status is TicketStatus.OPEN:
-        ticket.waiting_since = now
     record(session, ticket, "status_changed", now=now, actor=actor, why=why, before=before, after=status)
 
 

@@ -47,5 +47,6 @@ EVENTS = {
     "reply_undone": "Respuesta deshecha",
     "sent": "Respuesta enviada",
     "send_failed": "La respuesta no se pudo entregar",
+    "sent_again": "Se intentará enviar otra vez",
     "noted": "Nota interna",
 }

@@ -62,12 +62,12 @@ def open_folder(account: ImapAccount) -> Iterator[OpenFolder]:
         client = _connect(account)
     except (OSError, IMAPClientError) as error:
         raise MailboxUnreachable(
-            f"cannot connect to {account.host}:{account.port} ({_name(error)})"
+            f"no se puede conectar con {account.host}:{account.port} ({_name(error)})"
         ) from error
     try:
         yield _select(client, account)
     except (OSError, IMAPClientError) as error:
-        raise MailboxUnreachable(f"the connection to {account.host} broke ({_name(error)})") from error
+        raise MailboxUnreachable(f"se cortó la conexión con {account.host} ({_name(error)})") from error
     finally:
         _close(client)
 
@@ -87,12 +87,14 @@ def _select(client: IMAPClient, account: ImapAccount) -> OpenFolder:
     try:
         client.login(account.username, account.password)
     except LoginError as error:
-        raise MailboxRefused(f"the server refused the user {account.username!r} or the password") from error
+        raise MailboxRefused(
+            f"el servidor rechazó el usuario {account.username!r} o la contraseña"
+        ) from error
     try:
         selected = client.select_folder(account.folder)
     except IMAPClientError as error:
         if not client.folder_exists(account.folder):
-            raise MailboxRefused(f"there is no folder {account.folder!r}") from error
+            raise MailboxRefused(f"no existe la carpeta {account.folder!r}") from error
         raise
     permanent = selected.get(b"PERMANENTFLAGS", ())
     return OpenFolder(client, account.folder, int(selected[b"UIDVALIDITY"]), b"\\*" in permanent)
@@ -107,7 +109,7 @@ def _close(client: IMAPClient) -> None:
 
 def _name(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
-        return "the host name is unknown"
+        return "no se conoce ese servidor"
     return error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
 
 

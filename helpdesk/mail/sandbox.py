@@ -27,6 +27,7 @@ from helpdesk.mail.parse import parse
 from helpdesk.mail.parsed import ParsedMail
 
 WALL_LIMIT_S = 20.0
+KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
 START_LIMIT_S = 60.0
 CPU_LIMIT_S = 10
 MEMORY_LIMIT_BYTES = 512 * 1024 * 1024  # what one mail may need on top of the child at rest
@@ -129,7 +130,9 @@ def _start() -> subprocess.Popen[bytes]:
     # are set between fork and exec, which would be unsafe in a parent with threads; the child sets its own.
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+    # Nothing else of our environment: the child reads strangers' bytes and must not know the desk's secrets.
+    kept = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
+    environment = {**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     child = subprocess.Popen(
         [sys.executable, "-m", "helpdesk.mail.sandbox"],
         stdin=subprocess.PIPE,

@@ -6,7 +6,7 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from helpdesk.settings import Settings, read_secret
@@ -53,6 +53,7 @@ class Answer:
 
     outcome: Handed
     reason: str
+    hung_up: bool = False
 
 
 @contextmanager
@@ -87,22 +88,32 @@ def _quit(client: smtplib.SMTP) -> None:
 
 
 def hand_over(client: smtplib.SMTP, envelope_from: str, recipient: str, content: bytes) -> Answer:
-    """Send one mail to one recipient and say how it went; never raises for what the server says."""
+    """Send one mail to one recipient and say how it went; never raises for what the server says or does."""
+    text_given = False
     try:
         _command(client.mail(envelope_from))
         _command(client.rcpt(recipient))
-    except _Reply as reply:
-        client.rset()
-        return reply.answer()
+        text_given = True
+        return _answer(*client.data(content))
+    except (_Reply, smtplib.SMTPDataError) as refusal:
+        answer = (
+            refusal.answer()
+            if isinstance(refusal, _Reply)
+            else _answer(refusal.smtp_code, refusal.smtp_error)
+        )
+        return _reset(client, answer)
     except (smtplib.SMTPException, OSError) as error:
-        return Answer(Handed.LATER, f"the server hung up ({type(error).__name__})")
+        outcome = Handed.UNCERTAIN if text_given else Handed.LATER
+        return Answer(outcome, f"el servidor cortó la conexión ({type(error).__name__})", hung_up=True)
+
+
+def _reset(client: smtplib.SMTP, answer: Answer) -> Answer:
+    """End the refused transaction, so that the next mail begins a new one (RFC 5321, 4.1.1.5)."""
     try:
-        code, text = client.data(content)
-    except smtplib.SMTPDataError as error:
-        return _answer(error.smtp_code, error.smtp_error)
-    except (smtplib.SMTPException, OSError) as error:
-        return Answer(Handed.UNCERTAIN, f"the server hung up after the text ({type(error).__name__})")
-    return _answer(code, text)
+        client.rset()
+    except (smtplib.SMTPException, OSError):
+        return replace(answer, hung_up=True)
+    return answer
 
 
 class _Reply(Exception):
@@ -130,7 +141,9 @@ def _answer(code: int, text: bytes | str) -> Answer:
 def unreachable(error: Exception) -> Answer:
     """The answer for a server that could not even be talked to."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return Answer(Handed.LATER, "the SMTP server refused our user or password")
-    if isinstance(error, smtplib.SMTPNotSupportedError):
-        return Answer(Handed.LATER, "the SMTP server does not offer what we insist on (STARTTLS or AUTH)")
-    return Answer(Handed.LATER, f"the SMTP server cannot be reached ({type(error).__name__})")
+        reason = "el servidor SMTP rechazó nuestro usuario o contraseña"
+    elif isinstance(error, smtplib.SMTPNotSupportedError):
+        reason = "el servidor SMTP no ofrece lo que exigimos (STARTTLS o AUTH)"
+    else:
+        reason = f"no se llega al servidor SMTP ({type(error).__name__})"
+    return Answer(Handed.LATER, reason, hung_up=True)

@@ -60,7 +60,7 @@ def test_the_same_mail_under_another_uid_is_filed_once(desk: Desk) -> None:
     assert counts.duplicates == 1
     assert len(desk.tickets()) == 1
     assert desk.ledger()[1].state == MailState.DUPLICATE
-    assert "ledger row" in (desk.ledger()[1].reason or "")
+    assert "registro 1" in (desk.ledger()[1].reason or "")
 
 
 def test_the_same_message_id_with_another_body_is_two_messages(desk: Desk) -> None:

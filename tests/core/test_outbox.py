@@ -74,10 +74,30 @@ def test_F23_a_line_cut_after_the_text_is_uncertain_and_sent_again_under_the_sam
     assert set(copies) == {reply(desk).message_id}
 
 
+def test_a_refusal_does_not_spoil_the_next_mail_on_the_connection(
+    desk: Desk, ana: User, smtp_sink: Sink
+) -> None:
+    queue_reply(desk, ana)
+    desk.file(mail("Otra.", sender="otra@example.com"))
+    smtp_sink.answers.append("550 5.7.1 no")
+    assert desk.send() == 1
+    assert sorted(row.state for row in desk.outgoing()) == ["failed", "sent", "sent"]
+
+
+def test_an_agent_can_have_a_refused_mail_sent_again(desk: Desk, ana: User, smtp_sink: Sink) -> None:
+    queue_reply(desk, ana)
+    smtp_sink.answers.append("550 5.7.1 blocked for now")
+    desk.send()
+    with desk.sessions.begin() as session:
+        outbox.send_again(session, session.get_one(Outgoing, reply(desk).id), actor=ana, now=utc_now())
+    assert desk.send() == 1
+    assert smtp_sink.raw[-1] == reply(desk).content
+
+
 def test_F27_without_a_server_nothing_is_lost(desk: Desk, ana: User) -> None:
     queue_reply(desk, ana)
     server = dataclasses.replace(outbox.SmtpServer.from_settings(desk.settings), port=free_port())
-    outbox.send_due(desk.sessions, server, now=utc_now(), lease_s=5)
+    outbox.send_due(desk.sessions, server, lease_s=5)
     assert reply(desk).state == OutgoingState.READY
     desk.make_due()
     assert desk.send() == 1
@@ -97,9 +117,12 @@ def test_F25_two_senders_at_once_send_each_mail_once(desk: Desk, smtp_sink: Sink
 def test_F26_a_worker_that_lost_its_lease_changes_nothing(desk: Desk, ana: User) -> None:
     queue_reply(desk, ana)
     with desk.sessions.begin() as session:
-        (slow,) = outbox.claim(session, limit=5, lease_s=-1)
+        slow = outbox.claim(session, lease_s=-1)
     with desk.sessions.begin() as session:
-        (fast,) = outbox.claim(session, limit=5, lease_s=60)
+        fast = outbox.claim(session, lease_s=60)
+    assert slow is not None
+    assert fast is not None
+    assert slow.id == fast.id
     with desk.sessions.begin() as session:
         assert outbox.settle(session, slow, Answer(Handed.REFUSED, "550"), utc_now()) is False
     with desk.sessions.begin() as session:
@@ -111,7 +134,7 @@ def test_T62_a_server_that_offers_no_starttls_gets_no_mail(desk: Desk, ana: User
     queue_reply(desk, ana)
     before = len(smtp_sink.raw)
     server = dataclasses.replace(outbox.SmtpServer.from_settings(desk.settings), security="starttls")
-    outbox.send_due(desk.sessions, server, now=utc_now(), lease_s=5)
+    outbox.send_due(desk.sessions, server, lease_s=5)
     assert len(smtp_sink.raw) == before
     assert "STARTTLS" in reply(desk).reason
 

@@ -136,7 +136,7 @@ def test_a_wrong_password_is_said_and_counted(desk: Desk, mailbox: Mailbox) -> N
     (desk.settings.var / "imap-password").write_text("otra")
     done = poll(desk, mailbox)
     assert done.error is not None
-    assert "refused the user" in done.error
+    assert "rechazó el usuario" in done.error
     assert "otra" not in done.error
     with desk.sessions() as session:
         assert session.get_one(Mailbox, mailbox.id).failures == 1
@@ -145,7 +145,7 @@ def test_a_wrong_password_is_said_and_counted(desk: Desk, mailbox: Mailbox) -> N
 def test_a_server_that_is_away_is_said(desk: Desk, mailbox: Mailbox) -> None:
     with desk.sessions.begin() as session:
         session.get_one(Mailbox, mailbox.id).port = 1
-    assert "cannot connect" in (poll(desk, mailbox).error or "")
+    assert "no se puede conectar" in (poll(desk, mailbox).error or "")
 
 
 def test_check_says_in_words_what_works_and_what_does_not(desk: Desk, mailbox: Mailbox) -> None:

@@ -140,10 +140,15 @@ def test_changing_the_line_changes_the_suggestions(agent: Person, desk: Desk, nu
 def test_closing_and_opening_again(agent: Person, desk: Desk, number: str) -> None:
     agent.post(f"/atenciones/{number}/estado", estado="closed")
     assert desk.tickets()[0].status == TicketStatus.CLOSED
-    agent.post(f"/atenciones/{number}/estado", estado="waiting")
-    assert desk.tickets()[0].status == TicketStatus.CLOSED, "the life cycle does not allow it"
     agent.post(f"/atenciones/{number}/estado", estado="open")
     assert desk.tickets()[0].status == TicketStatus.OPEN
+    agent.post(f"/atenciones/{number}/estado", 400, estado="no-existe")
+
+
+def test_a_closed_ticket_can_be_answered(agent: Person, desk: Desk, number: str) -> None:
+    agent.post(f"/atenciones/{number}/estado", estado="closed")
+    send(agent, number, "Una cosa más.")
+    assert desk.tickets()[0].status == TicketStatus.WAITING
 
 
 def test_an_unknown_ticket_is_not_found(agent: Person) -> None:
@@ -151,7 +156,9 @@ def test_an_unknown_ticket_is_not_found(agent: Person) -> None:
 
 
 def test_html_mail_is_shown_sanitised_in_a_cage(agent: Person, desk: Desk) -> None:
-    html = '<p onclick="x()">Hola <b>mundo</b></p><script>alert(1)</script><img src="http://evil.example/x.png" alt="foto">'
+    html = (
+        '<p onclick="x()">Hola <b>mundo</b></p><script>alert(1)</script><img src="http://evil.example/x.png">'
+    )
     desk.file(mail("Hola mundo", html=html))
     message = desk.tickets()[0].messages[0]
     frame = agent.get(f"/mensajes/{message.id}/formato")

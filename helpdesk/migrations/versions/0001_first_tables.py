@@ -119,7 +119,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('mailbox_id', 'folder', 'uidvalidity', 'uid', name=op.f('uq_raw_mail_mailbox_id_folder_uidvalidity_uid'))
     )
     op.create_index('ix_raw_mail_due', 'raw_mail', ['id'], unique=False, postgresql_where=sa.text("state = 'received'"))
-    op.create_index('ix_raw_mail_set_aside', 'raw_mail', ['id'], unique=False, postgresql_where=sa.text("state = 'set_aside'"))
+    op.create_index('ix_raw_mail_set_aside', 'raw_mail', ['id'], unique=False, postgresql_where=sa.text("state in ('set_aside', 'vanished')"))
     op.create_index(op.f('ix_raw_mail_sha256'), 'raw_mail', ['sha256'], unique=False)
     op.create_index('ix_raw_mail_unmarked', 'raw_mail', ['mailbox_id'], unique=False, postgresql_where=sa.text('marked_at is null'))
     op.create_table('ticket',
@@ -299,7 +299,7 @@ def downgrade() -> None:
     op.drop_table('ticket')
     op.drop_index('ix_raw_mail_unmarked', table_name='raw_mail', postgresql_where=sa.text('marked_at is null'))
     op.drop_index(op.f('ix_raw_mail_sha256'), table_name='raw_mail')
-    op.drop_index('ix_raw_mail_set_aside', table_name='raw_mail', postgresql_where=sa.text("state = 'set_aside'"))
+    op.drop_index('ix_raw_mail_set_aside', table_name='raw_mail', postgresql_where=sa.text("state in ('set_aside', 'vanished')"))
     op.drop_index('ix_raw_mail_due', table_name='raw_mail', postgresql_where=sa.text("state = 'received'"))
     op.drop_table('raw_mail')
     op.drop_table('user_account')
