@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from typing import Any
@@ -110,5 +111,5 @@ def error_page(error: HTTPException) -> tuple[str, int]:
 def page_context() -> dict[str, Any]:
     """What every page shows: the reply that can still be taken back."""
     undo = session.get("undo")
-    left = int(undo["until"] - time.time()) if undo else 0
+    left = math.ceil(undo["until"] - time.time()) if undo else 0
     return {"undo": undo if left > 0 else None, "undo_left_s": left}

@@ -8,7 +8,7 @@ import pwd
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from imapclient import IMAPClient
@@ -72,13 +72,20 @@ class Dovecot:
     port: int
     uid: int
     gid: int
+    people: list[IMAPClient] = field(default_factory=list)
 
     def client(self, user: str) -> IMAPClient:
         """A connection of a person who uses the same mailbox."""
         client = IMAPClient("127.0.0.1", port=self.port, ssl=False)
         client.login(user, PASSWORD)
         client.select_folder("INBOX")
+        self.people.append(client)
         return client
+
+    def send_people_home(self) -> None:
+        """Close every connection that was opened to look."""
+        while self.people:
+            self.people.pop().shutdown()
 
     def deliver(self, user: str, *mails: bytes) -> None:
         """Put mails into a user's INBOX the way a delivery agent does: written to tmp, renamed into new."""
@@ -125,7 +132,8 @@ def start(root: Path) -> Dovecot:
     server = Dovecot(root, port, me.pw_uid, me.pw_gid)
     for _ in range(100):
         try:
-            server.client("prueba").logout()
+            server.client("prueba")
+            server.send_people_home()
         except OSError:
             time.sleep(0.05)
         else:

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.message import Message as ReceivedMail
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
@@ -132,7 +131,7 @@ def citizen_mail(to: str, letter: Letter) -> EmailMessage:
     return mail
 
 
-def reply_mail(to: str, letter: Letter, received: ReceivedMail, body: str) -> EmailMessage:
+def reply_mail(to: str, letter: Letter, received: EmailMessage, body: str) -> EmailMessage:
     """A citizen's reply to what arrived in the citizen's mailbox."""
     subject = str(received["Subject"])
     reply = Letter(
@@ -171,8 +170,8 @@ def _ticket_of(stage: Stage, address: str) -> int | None:
         return session.scalar(query.order_by(Ticket.id).limit(1))
 
 
-def _wait_for_reply(stage: Stage) -> ReceivedMail | None:
-    found: list[ReceivedMail] = []
+def _wait_for_reply(stage: Stage) -> EmailMessage | None:
+    found: list[EmailMessage] = []
 
     def look() -> bool:
         with imaplib.IMAP4(stage.host, stage.imap_port, timeout=10) as client:
@@ -181,7 +180,11 @@ def _wait_for_reply(stage: Stage) -> ReceivedMail | None:
             _, numbers = client.search(None, "SUBJECT", '"Re:"')
             for number in numbers[0].split():
                 _, parts = client.fetch(number.decode(), "(BODY.PEEK[])")
-                found.extend(email.message_from_bytes(part[1]) for part in parts if isinstance(part, tuple))
+                found.extend(
+                    email.message_from_bytes(part[1], policy=SMTP)
+                    for part in parts
+                    if isinstance(part, tuple)
+                )
         return bool(found)
 
     return found[0] if _wait(look) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -28,6 +29,9 @@ from templates.rendering import Rendered, render
 GREETING_WITHOUT_NAME = "señora, señor"
 REPLY_CHARACTERS = 100_000
 
+_NOT_IN_NAMES = re.compile(r"[^\w\s'’.,&-]|_")
+_DOTTED = re.compile(r"\.(?=\w)")  # evil.example would become a link
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -42,7 +46,7 @@ class Draft:
 
 def facts(ticket: Ticket, agent: User, now: dt.datetime) -> dict[str, str]:
     """What the placeholders stand for on this ticket; what is not known stays for the agent to fill in."""
-    name = ticket.requester.name if ticket.requester else ""
+    name = plain_name(ticket.requester.name) if ticket.requester else ""
     return {
         "nombre": name or GREETING_WITHOUT_NAME,
         "numero": ticket.number,
@@ -50,6 +54,11 @@ def facts(ticket: Ticket, agent: User, now: dt.datetime) -> dict[str, str]:
         "linea": LINES_ES.get(ticket.line or "", ""),
         "fecha": now.astimezone(LIMA).strftime("%d/%m/%Y"),
     }
+
+
+def plain_name(name: str) -> str:
+    """A sender's name without anything that Markdown or a link finder would read as more than a name."""
+    return " ".join(_DOTTED.sub(". ", _NOT_IN_NAMES.sub(" ", name)).split())
 
 
 def draft_from(answer: Answer, ticket: Ticket, agent: User, now: dt.datetime) -> str:

@@ -14,11 +14,12 @@ from werkzeug.wrappers import Response
 
 from helpdesk.accounts.users import User, assignable_users
 from helpdesk.db import utc_now
+from helpdesk.desk import outbox
 from helpdesk.desk import reply as replies
 from helpdesk.desk.answers import approved_answer, approved_answers
 from helpdesk.desk.lifecycle import TicketStatus
 from helpdesk.desk.message import Direction, Message
-from helpdesk.desk.outbox import queue_of_ticket
+from helpdesk.desk.outbox import Outgoing, queue_of_ticket
 from helpdesk.desk.queue import View, next_open
 from helpdesk.desk.reply import Draft
 from helpdesk.desk.sorting import change_line, prediction_of
@@ -76,13 +77,17 @@ def ticket_page(row: Ticket, draft: Draft | None = None, error: str | None = Non
 
 @ticket.get("")
 def show(number: str) -> str:
-    """The ticket; `?respuesta=SLUG` puts an answer into the composer as a draft."""
-    row, slug = found(number), request.args.get("respuesta")
-    draft = None
+    """The ticket; `?respuesta=SLUG` puts an answer into the composer, `?retomar=ID` a reply taken back."""
+    row = found(number)
+    slug, taken_back = request.args.get("respuesta"), request.args.get("retomar", type=int)
+    text = ""
     if slug:
         answer = approved_answer(session(), slug) or abort(404)
-        draft = Draft(replies.draft_from(answer, row, agent(), utc_now()), secrets.token_hex(16), answer=slug)
-    return ticket_page(row, draft)
+        text = replies.draft_from(answer, row, agent(), utc_now())
+    elif taken_back:
+        undone = session().get(Message, taken_back)
+        text = undone.new_text if undone and undone.undone_at and undone.ticket_id == row.id else ""
+    return ticket_page(row, Draft(text, secrets.token_hex(16), answer=slug))
 
 
 @ticket.get("/borrador/<slug>")
@@ -125,18 +130,28 @@ def _draft_from_form() -> Draft:
 
 
 @ticket.post("/deshacer/<int:reply_id>")
-def undo(number: str, reply_id: int) -> Response | str:
+def undo(number: str, reply_id: int) -> Response:
     """Take a reply back in time; its text returns to the composer."""
     row = found(number)
     reply = session().get(Message, reply_id) or abort(404)
     try:
-        text = replies.undo_reply(session(), row, reply, agent=agent(), now=utc_now())
+        replies.undo_reply(session(), row, reply, agent=agent(), now=utc_now())
     except NotAllowed as error:
         return _refused(row, error)
     session().commit()
     cookie.pop("undo", None)
     flash(gettext("Respuesta deshecha: no se envió nada."))
-    return ticket_page(row, Draft(text, secrets.token_hex(16)))
+    return redirect(url_for("ticket.show", number=row.number, retomar=reply_id))
+
+
+@ticket.post("/reenviar/<int:outgoing_id>")
+def send_again(number: str, outgoing_id: int) -> Response:
+    """Try once more to send a mail that was refused."""
+    row = found(number)
+    mail = session().get(Outgoing, outgoing_id)
+    if mail is None or mail.ticket_id != row.id:
+        abort(404)
+    return _act(row, lambda now, me: outbox.send_again(session(), mail, actor=me, now=now))
 
 
 @ticket.post("/nota")

@@ -195,8 +195,8 @@ def test_any_text_renders_and_ends_in_one_line_end(markdown: str) -> None:
 )
 def test_a_long_run_of_marks_does_not_hold_the_desk_up(run: str) -> None:
     start = time.monotonic()
-    render(run * (20_000 // len(run)), title="t")
-    assert time.monotonic() - start < 4
+    render(run * (50_000 // len(run)), title="t")
+    assert time.monotonic() - start < 5
 
 
 def test_two_answers_rendered_at_once_never_mix() -> None:

@@ -12,7 +12,7 @@ from helpdesk.db import utc_now
 from helpdesk.desk.answers import approved_answer
 from helpdesk.desk.lifecycle import OutgoingState, TicketStatus
 from helpdesk.desk.outbox import Outgoing
-from helpdesk.desk.reply import Draft, add_note, draft_from, send_reply, undo_reply
+from helpdesk.desk.reply import Draft, add_note, draft_from, plain_name, send_reply, undo_reply
 from helpdesk.desk.ticket import Ticket
 from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
 from tests.desk import Desk
@@ -68,9 +68,22 @@ def test_T58_a_placeholder_in_a_name_is_plain_text(desk: Desk, ana: User) -> Non
         answer = approved_answer(session, "retorno-tarjeta-migrante-retornado")
         assert answer is not None
         text = draft_from(answer, desk.tickets()[0], ana, utc_now())
-    assert text.startswith("Estimado/a {numero} {config}:")
+    assert text.startswith("Estimado/a numero config:")
     send(desk, ana, Draft(text, "k"))
     assert len(replies(desk)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("María-José O'Higgins Ñahui", "María-José O'Higgins Ñahui"),
+        ("[clic](https://evil.example)", "clic https evil. example"),
+        ("**gratis** evil.example", "gratis evil. example"),
+        ("<b>x</b>", "b x b"),
+    ],
+)
+def test_a_name_is_only_a_name_in_our_reply(name: str, shown: str) -> None:
+    assert plain_name(name) == shown
 
 
 def test_a_reply_leaves_as_text_and_html_threaded_to_what_it_answers(

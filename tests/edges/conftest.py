@@ -25,6 +25,14 @@ PATIENCE_S = 30
 T = TypeVar("T")
 
 
+@pytest.fixture(autouse=True)
+def nobody_stays_connected(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Close the connections with which a test looked into its mailbox."""
+    yield
+    if "imap_server" in request.fixturenames:
+        request.getfixturevalue("imap_server").send_people_home()
+
+
 @pytest.fixture
 def user() -> str:
     """A mailbox of this test alone."""
@@ -68,7 +76,7 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         "HELPDESK_SMTP_PORT": str(settings.smtp_port),
         "HELPDESK_SMTP_SECURITY": "none",
         "HELPDESK_TICK_S": "0.3",
-        "HELPDESK_UNDO_S": "1",
+        "HELPDESK_UNDO_S": "5",
         **more,
     }
 

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from dataclasses import dataclass
 
+from helpdesk.desk.answers import Catalogue
+from helpdesk.desk.filing import Filer
 from helpdesk.desk.intake import poll_one
-from helpdesk.desk.worker import open_worker
+from helpdesk.desk.sorting import Sorter
+from helpdesk.desk.worker import open_sessions_of
+from helpdesk.mail.parse import parse
+from helpdesk.mail.parsed import ParsedMail
+from helpdesk.mail.sandbox import ParserProcess
 from helpdesk.settings import Settings
 from tests.dovecot import Dovecot
 from tests.mails import mail
@@ -27,7 +34,24 @@ class Outcome:
     killed: dict[str, int]
 
 
-def run(settings: Settings, mailbox_id: int, server: Dovecot, user: str, *, kills: int, seed: int) -> Outcome:
+class HereParser(ParserProcess):
+    """The real parser, in the worker itself: starting its process anew for every kill would cost a second."""
+
+    def parse(self, raw: bytes) -> ParsedMail:
+        """Parse without a process."""
+        return parse(raw)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the workers work on; the model is the parent's, loaded once."""
+
+    settings: Settings
+    mailbox_id: int
+    sorter: Sorter
+
+
+def run(target: Target, server: Dovecot, user: str, *, kills: int, seed: int) -> Outcome:
     """Kill `kills` workers while they read one mailbox; then let one finish."""
     chance = random.Random(seed)
     delivered: list[str] = []
@@ -41,22 +65,24 @@ def run(settings: Settings, mailbox_id: int, server: Dovecot, user: str, *, kill
             delivered.append(message_id)
             number += 1
         place = chance.choice(PLACES)
-        if poll_in_child(settings, mailbox_id, f"{place}@{chance.choice((1, 1, 2))}"):
+        if poll_in_child(target, f"{place}@{chance.choice((1, 1, 2))}"):
             killed[place] += 1
-    assert not poll_in_child(settings, mailbox_id, "")
+    time.sleep(10 * target.settings.lease_s)  # the last victim's lease must be over
+    assert not poll_in_child(target, "")
     return Outcome(delivered, killed)
 
 
-def poll_in_child(settings: Settings, mailbox_id: int, failpoint: str) -> bool:
+def poll_in_child(target: Target, failpoint: str) -> bool:
     """Poll once in a forked child; True when it was killed. An error in the child is an error here."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
             os.environ["HELPDESK_FAILPOINTS"] = failpoint
-            with open_worker(settings) as worker:
-                poll_one(worker.sessions, worker.filer, settings, mailbox_id)
-                worker.filer.file_all()
+            with open_sessions_of(target.settings) as sessions:
+                filer = Filer(sessions, target.settings, HereParser(), target.sorter, Catalogue())
+                poll_one(sessions, filer, target.settings, target.mailbox_id)
+                filer.file_all()
             code = 0
         finally:
             os._exit(code)

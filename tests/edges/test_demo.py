@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -54,9 +55,22 @@ def ready(demo: subprocess.Popen[str]) -> str:
     raise AssertionError(said)
 
 
+@pytest.fixture
+def running() -> Iterator[list[subprocess.Popen[str]]]:
+    """The demos of a test: ended with it, however it ends."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for demo in started:
+        if demo.poll() is None:
+            demo.send_signal(signal.SIGINT)
+            demo.wait(40)
+        if demo.stdout:
+            demo.stdout.close()
+
+
 @pytest.mark.timeout(240)
 def test_the_demo_comes_up_plays_its_story_and_keeps_its_data(
-    tmp_path_factory: pytest.TempPathFactory,
+    running: list[subprocess.Popen[str]],
 ) -> None:
     import tempfile
 
@@ -72,6 +86,7 @@ def test_the_demo_comes_up_plays_its_story_and_keeps_its_data(
         taken.bind(("127.0.0.1", port))
         taken.listen()
         demo = start(var, port)
+        running.append(demo)
         said = ready(demo)
     address = re.search(r"http://127\.0\.0\.1:(\d+)/", said)
     assert address is not None
@@ -80,7 +95,8 @@ def test_the_demo_comes_up_plays_its_story_and_keeps_its_data(
     assert "ana@infomigra.example.com" in said
 
     url = embedded.database_url(None, var)
-    sessions = db.open_sessions(db.open_engine(url))
+    engine = db.open_engine(url)
+    sessions = db.open_sessions(engine)
 
     def story_told() -> bool:
         with sessions() as session:
@@ -96,6 +112,7 @@ def test_the_demo_comes_up_plays_its_story_and_keeps_its_data(
     stop(demo)
 
     demo = start(var, free_port())
+    running.append(demo)
     second = ready(demo)
     assert "Training" not in second
     with sessions() as session:

@@ -87,7 +87,6 @@ def test_F12_a_mail_deleted_between_search_and_fetch_is_noted_and_the_rest_goes_
         person = imap_server.client(user)
         person.delete_messages([uids[0]])
         person.expunge()
-        person.logout()
         folder.client.noop()
         gone_too = dataclasses.replace(folder)
         found = [item for chunk in gone_too.fetch(uids, 25_000_000) for item in chunk]

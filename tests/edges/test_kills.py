@@ -7,14 +7,18 @@ from collections import Counter
 import pytest
 from sqlalchemy import select
 
+from classifier import Text
 from helpdesk.desk.lifecycle import MailState
 from helpdesk.desk.mailbox import Mailbox
 from helpdesk.desk.message import Message
+from helpdesk.desk.sorting import Sorter
 from helpdesk.mail.imap import KEYWORD
+from helpdesk.mail.parse import parse
 from helpdesk.settings import Settings
 from tests.desk import Desk
 from tests.dovecot import Dovecot
 from tests.edges import kills
+from tests.mails import mail
 
 pytestmark = pytest.mark.needs("dovecot")
 
@@ -23,11 +27,19 @@ KILLS = 200
 
 @pytest.mark.timeout(600)
 def test_200_kills_lose_and_double_nothing(
-    desk: Desk, mailbox: Mailbox, imap_server: Dovecot, user: str, settings: Settings
+    desk: Desk,
+    mailbox: Mailbox,
+    imap_server: Dovecot,
+    user: str,
+    settings: Settings,
+    sorter: Sorter,
 ) -> None:
     # A killed worker's lease must end before the next round; a mail may meet more than three kills here.
     hurried = settings.model_copy(update={"lease_s": 0.05, "filing_attempts": 1000})
-    outcome = kills.run(hurried, mailbox.id, imap_server, user, kills=KILLS, seed=20261123)
+    parse(mail())  # the libraries are loaded before the first fork
+    sorter.predict([Text("", "hola")])
+    target = kills.Target(hurried, mailbox.id, sorter)
+    outcome = kills.run(target, imap_server, user, kills=KILLS, seed=20261123)
     assert sum(outcome.killed.values()) == KILLS
     assert all(outcome.killed.values()), f"every place was hit: {outcome.killed}"
 

@@ -194,6 +194,11 @@ def test_a_failed_delivery_is_seen_on_the_ticket(
     page = agent.get(f"/atenciones/{number}").text
     assert "no se pudo entregar" in page
     assert "550 5.1.1" in page
+    again = re.search(r'action="(/atenciones/[^"]+/reenviar/\d+)"', page)
+    assert again is not None
+    agent.post(again[1])
+    assert desk.send() == 1
+    assert "enviada" in agent.get(f"/atenciones/{number}").text
 
 
 def test_mail_that_was_set_aside_is_listed_with_its_reason_and_can_be_retried(
