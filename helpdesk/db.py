@@ -64,6 +64,7 @@ def engine_options(statement_ms: int = WORKER_STATEMENT_MS) -> dict[str, Any]:
     """Options of every engine, as `create_engine` takes them."""
     return {
         "pool_pre_ping": True,
+        "hide_parameters": True,  # an error's text must not carry a citizen's words into the log (T100)
         "pool_recycle": 300,
         "connect_args": {
             "options": SESSION_OPTIONS.format(statement_ms=statement_ms),

@@ -128,7 +128,8 @@ def start(root: Path) -> Dovecot:
         login_user="nobody" if as_root else me.pw_name,
     )
     (root / "dovecot.conf").write_text(configuration)
-    subprocess.run([found, "-c", str(root / "dovecot.conf")], check=True)
+    # The server outlives this call: it must not hold our output open.
+    subprocess.run([found, "-c", str(root / "dovecot.conf")], check=True, stdout=subprocess.DEVNULL)
     server = Dovecot(root, port, me.pw_uid, me.pw_gid)
     for _ in range(100):
         try:

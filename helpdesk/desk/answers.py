@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterable
+from time import monotonic
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -14,6 +15,8 @@ from helpdesk.db import Base
 from templates.catalogue import AnswerText
 from templates.ranking import Candidate
 from templates.ranking import Index as RankingIndex
+
+LOOK_AGAIN_S = 5.0
 
 
 class Answer(Base):
@@ -105,15 +108,19 @@ def approved_answer(session: Session, slug: str) -> Answer | None:
 
 
 class Catalogue:
-    """The approved answers ready for ranking, rebuilt only when a version was added or retired."""
+    """The approved answers ready for ranking; looked at every few seconds, rebuilt when a version changed."""
 
     def __init__(self) -> None:
         self._stamp: tuple[int, int] | None = None
         self._index = RankingIndex([])
         self._ids: dict[str, int] = {}
+        self._looked_at = -LOOK_AGAIN_S
 
     def current(self, session: Session) -> tuple[RankingIndex, dict[str, int]]:
         """The ranking index and the row id of each slug in it."""
+        if monotonic() - self._looked_at < LOOK_AGAIN_S:
+            return self._index, self._ids
+        self._looked_at = monotonic()
         approved = Answer.status == "approved"
         count, newest = session.execute(select(func.count(), func.max(Answer.id)).where(approved)).one()
         stamp = (count, newest or 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -165,13 +166,22 @@ def settle(mail: RawMail, state: MailState, reason: str) -> None:
     mail.lease_until = None
 
 
-def filed_twin(session: Session, mail: RawMail) -> RawMail | None:
-    """The row under which these very bytes are filed already (another UID, a UIDVALIDITY that changed).
+def lock_rows(session: Session, ids: Sequence[int]) -> dict[int, RawMail]:
+    """The rows of `ids`, locked until the commit, in the order of their ids."""
+    query = select(RawMail).where(RawMail.id.in_(ids)).order_by(RawMail.id).with_for_update()
+    return {mail.id: mail for mail in session.scalars(query)}
+
+
+def filed_twins(session: Session, mails: Collection[RawMail]) -> dict[str | None, int]:
+    """For each content (SHA-256) that is filed already: the row under which it is.
 
     Bytes, not Message-IDs: a Message-ID that somebody else reused must not hide a mail (T10).
     """
-    twins = (RawMail.sha256 == mail.sha256, RawMail.id != mail.id, RawMail.state == MailState.FILED.value)
-    return session.scalar(select(RawMail).where(*twins).order_by(RawMail.id).limit(1))
+    hashes = [mail.sha256 for mail in mails]
+    query = select(RawMail.sha256, func.min(RawMail.id)).where(
+        RawMail.sha256.in_(hashes), RawMail.state == MailState.FILED.value
+    )
+    return {row[0]: row[1] for row in session.execute(query.group_by(RawMail.sha256))}
 
 
 def fail(mail: RawMail, reason: str, *, attempts_allowed: int) -> MailState:

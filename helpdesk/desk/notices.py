@@ -6,6 +6,7 @@ It holds the number and no text that the sender chose (T09), and is never sent t
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -19,7 +20,7 @@ from helpdesk.mail.tokens import make_message_id
 from helpdesk.settings import Settings
 from templates.catalogue import read_notice
 from templates.placeholders import fill
-from templates.rendering import render
+from templates.rendering import Rendered, render
 
 NO_REPLY = (
     "noreply",
@@ -55,6 +56,8 @@ def why_not_acknowledge(
 
 def acknowledged_today(session: Session, address: str, now: dt.datetime) -> int:
     """Notices queued to an address in the last 24 hours. Holds a lock on the address until the commit."""
+    if any(isinstance(row, Outgoing) and row.recipient == address for row in session.new):
+        session.flush()  # what this very transaction has queued counts too
     session.execute(text("select pg_advisory_xact_lock(hashtextextended(:address, 0))"), {"address": address})
     query = select(func.count()).where(
         Outgoing.recipient == address, Outgoing.notice, Outgoing.created_at > now - dt.timedelta(hours=24)
@@ -76,11 +79,16 @@ def acknowledge(
     record(session, ticket, kind, now=now, why=reason or "")
 
 
-def _acknowledgement(ticket: Ticket, message: Message, settings: Settings, now: dt.datetime) -> Outgoing:
+@cache
+def acknowledgement_form() -> tuple[str, Rendered]:
+    """The acknowledgement's subject and body, rendered once with the number still to be filled in."""
     notice = read_notice("acknowledgement")
+    return notice.subject, render(notice.body, title=notice.subject)
+
+
+def _acknowledgement(ticket: Ticket, message: Message, settings: Settings, now: dt.datetime) -> Outgoing:
     facts = {"numero": ticket.number}
-    subject = fill(notice.subject, facts)
-    rendered = render(fill(notice.body, facts), title=subject)
+    subject, rendered = acknowledgement_form()
     assert ticket.requester is not None
     message_id = make_message_id(settings.key, ticket.id, settings.mail_domain)
     letter = Letter(
@@ -88,9 +96,9 @@ def _acknowledgement(ticket: Ticket, message: Message, settings: Settings, now: 
         sender=settings.mail_from,
         recipient_name="",
         recipient=ticket.requester.email,
-        subject=subject,
-        text=rendered.text,
-        html=rendered.html,
+        subject=fill(subject, facts),
+        text=fill(rendered.text, facts),
+        html=fill(rendered.html, facts),
         message_id=message_id,
         at=now,
         in_reply_to=message.message_id,

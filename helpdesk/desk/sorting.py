@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 import classifier
 from classifier import LINES, NONE, ModelError, Text
@@ -38,6 +38,8 @@ class Prediction(Base):
     abstained: Mapped[bool]
     model: Mapped[str]
     at: Mapped[dt.datetime]
+
+    ticket: Mapped[Ticket] = relationship()
 
 
 class Sorter:
@@ -78,7 +80,7 @@ class Sorter:
 def sort(
     session: Session, ticket: Ticket, prediction: classifier.Prediction | None, now: dt.datetime
 ) -> Prediction | None:
-    """Store a prediction and give the ticket its line, unless the classifier abstained."""
+    """Store what the classifier said about a new ticket, with its reasons."""
     if prediction is None:
         record(session, ticket, "not_sorted", now=now, why="no hay un modelo que se pueda usar")
         return None
@@ -93,7 +95,6 @@ def sort(
         at=now,
     )
     session.add(row)
-    ticket.line = prediction.line
     kind = "abstained" if prediction.abstained else "sorted"
     words = ", ".join(word for word, weight in prediction.why[:3] if weight > 0)
     record(

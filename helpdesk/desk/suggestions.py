@@ -35,6 +35,8 @@ class Suggestion(Base):
     used_at: Mapped[dt.datetime | None]
     used_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
 
+    ticket: Mapped[Ticket] = relationship()
+    message: Mapped[Message] = relationship()
     answer: Mapped[Answer] = relationship()
 
 
@@ -53,11 +55,10 @@ def suggest(
     catalogue: Catalogue,
     now: dt.datetime,
 ) -> list[Suggestion]:
-    """Offer the best answers for a message, in place of those offered before and not used."""
+    """Offer the best answers for a message."""
     index, ids = catalogue.current(session)
     text = f"{message.subject}\n{message.subject}\n{message.new_text or message.text}"
     ranked = index.rank(text, likely_lines(ticket, prediction), SHOWN)
-    session.execute(delete(Suggestion).where(Suggestion.ticket_id == ticket.id, Suggestion.used_at.is_(None)))
     rows = [
         Suggestion(
             ticket_id=ticket.id,
@@ -72,6 +73,19 @@ def suggest(
     ]
     session.add_all(rows)
     return rows
+
+
+def suggest_again(
+    session: Session,
+    ticket: Ticket,
+    message: Message,
+    prediction: Prediction | None,
+    catalogue: Catalogue,
+    now: dt.datetime,
+) -> list[Suggestion]:
+    """Offer answers anew, in place of those offered before and not used."""
+    session.execute(delete(Suggestion).where(Suggestion.ticket_id == ticket.id, Suggestion.used_at.is_(None)))
+    return suggest(session, ticket, message, prediction, catalogue, now)
 
 
 def suggestions_of(session: Session, ticket: Ticket) -> list[Suggestion]:

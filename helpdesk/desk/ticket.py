@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
@@ -112,14 +112,20 @@ def next_number(session: Session, now: dt.datetime) -> str:
     return f"{NUMBER_PREFIX}-{year}-{taken:06d}"
 
 
-def find_or_add_requester(session: Session, email: str, name: str, now: dt.datetime) -> Requester:
-    """The requester of an address; made on first sight. A better name replaces an empty one."""
-    address = email.lower()
-    row = insert(Requester).values(email=address, name=name, created_at=now)
-    session.execute(row.on_conflict_do_nothing(index_elements=["email"]))
-    requester = session.scalars(select(Requester).where(Requester.email == address)).one()
-    if name and not requester.name:
-        requester.name = name
+def find_or_add_requester(
+    session: Session, email: str, name: str, language: str | None, now: dt.datetime
+) -> Requester:
+    """The requester of an address; made on first sight. A name replaces an empty one; the language is the last."""
+    new = insert(Requester).values(email=email.lower(), name=name, language=language, created_at=now)
+    kept = new.on_conflict_do_update(
+        index_elements=["email"],
+        set_={
+            "name": func.coalesce(func.nullif(Requester.name, ""), new.excluded.name),
+            "language": func.coalesce(new.excluded.language, Requester.language),
+        },
+    )
+    found = select(Requester).from_statement(kept.returning(Requester))
+    requester: Requester = session.scalars(found.execution_options(populate_existing=True)).one()
     return requester
 
 

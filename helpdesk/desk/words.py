@@ -26,6 +26,14 @@ OUTGOING_ES = {
     "failed": "no se pudo entregar",
     "cancelled": "deshecha",
 }
+# What the parser's process says when it fails (helpdesk.mail.sandbox).
+PARSER_REASONS_ES = {
+    "took longer than 20 s": "leerlo tomó más de 20 s",
+    "took longer than 10 s of CPU": "leerlo tomó más de 10 s de procesador",
+    "used more than 512 MB": "leerlo necesitó más de 512 MB de memoria",
+    "the parser process died": "el proceso que lo leía terminó de golpe",
+    "the parser process did not start": "el proceso que lee correos no arrancó",
+}
 # Every kind of event that `helpdesk.desk.ticket.record` may write.
 EVENTS = {
     "opened": "Atención abierta",

@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from email import policy
+from email.charset import QP, Charset
 from email.header import Header
-from email.message import EmailMessage
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 from email.parser import BytesHeaderParser
 from email.utils import format_datetime
 from zoneinfo import ZoneInfo
@@ -26,6 +28,10 @@ LINE_CHARACTERS = 76
 # Longer words and display names are encoded: that may be folded, a word or a quoted string may not.
 UNFOLDED_CHARACTERS = 60
 LIMA = ZoneInfo("America/Lima")
+# The bodies go through the older classes: four times faster than EmailMessage, and nothing in them is a header.
+_WIRE = policy.compat32.clone(linesep="\r\n")
+_QUOTED_UTF8 = Charset("utf-8")
+_QUOTED_UTF8.body_encoding = QP
 # Line breaks, control characters, and halves of characters that UTF-8 cannot carry.
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
@@ -70,11 +76,15 @@ def check_recipient(address: str) -> str:
 
 def build(letter: Letter) -> bytes:
     """The mail's bytes with CRLF line ends. Raises ReplyRefused for a recipient that is not one address."""
-    content = EmailMessage(policy=policy.SMTP)
-    content.set_content(_clean(letter.text), cte="quoted-printable")
-    content.add_alternative(_clean(letter.html), subtype="html", cte="quoted-printable")
-    head = "".join(f"{name}: {value}\r\n" for name, value in _headers(letter))
-    return _same_addresses(head.encode("ascii") + content.as_bytes(), letter)
+    parts = [_part(letter.text, "plain"), _part(letter.html, "html")]
+    content = MIMEMultipart("alternative", _subparts=parts, policy=_WIRE)
+    head = "".join(f"{name}: {value}\r\n" for name, value in _headers(letter)).encode("ascii")
+    _check_addresses(head, letter)
+    return head + content.as_bytes()
+
+
+def _part(text: str, subtype: str) -> MIMEText:
+    return MIMEText(_clean(text), subtype, _QUOTED_UTF8, policy=_WIRE)  # type: ignore[arg-type]  # a Charset is taken
 
 
 def _headers(letter: Letter) -> Iterator[tuple[str, str]]:
@@ -125,13 +135,12 @@ def _message_ids(items: Iterable[str]) -> list[str]:
     return [item for item in items if _MESSAGE_ID.fullmatch(item)]
 
 
-def _same_addresses(mail: bytes, letter: Letter) -> bytes:
-    """The mail, if a reader finds the two addresses in it that we meant (T54). Raises ReplyRefused."""
-    parsed = BytesHeaderParser(policy=policy.default).parsebytes(mail)
+def _check_addresses(head: bytes, letter: Letter) -> None:
+    """Raise ReplyRefused unless a reader finds the two addresses in the headers that we meant (T54)."""
+    parsed = BytesHeaderParser(policy=policy.default).parsebytes(head)
     found = [address.addr_spec for name in ("From", "To") for address in parsed[name].addresses]
     if found != [letter.sender, letter.recipient]:
         raise ReplyRefused(f"No se puede enviar a la dirección «{one_line(letter.recipient)}».")
-    return mail
 
 
 def _clean(text: str) -> str:

@@ -284,7 +284,11 @@ def test_T26_a_mail_that_kills_the_parser_is_set_aside_and_ten_good_ones_pass(
     counts = desk.file(poison, *(mail(f"Buena {n}") for n in range(10)))
     assert counts.filed == 10
     row = desk.ledger()[0]
-    assert (row.state, row.attempts, row.reason) == (MailState.SET_ASIDE, 3, "the parser process died")
+    assert (row.state, row.attempts, row.reason) == (
+        MailState.SET_ASIDE,
+        3,
+        "el proceso que lo leía terminó de golpe",
+    )
 
 
 def test_what_was_set_aside_can_be_tried_again(desk: Desk) -> None:
