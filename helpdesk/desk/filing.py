@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -98,27 +99,31 @@ class Filer:
     catalogue: Catalogue
 
     def file_all(self, *, progress: Callable[[], None] | None = None) -> Counts:
-        """File until nothing is left to claim; `progress` is called after each batch."""
+        """File until nothing is left to claim; `progress` is called after each batch.
+
+        The next batch is read by the parser's process while this one is written to the database.
+        """
         counts = Counts()
-        while batch := self._claim():
-            for state in self._file_batch(batch):
-                counts = counts.plus(state)
-            if progress:
-                progress()
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader") as reader:
+            upcoming = reader.submit(self._read_batch)
+            # A mail that failed came back into line after the next batch was claimed: look once more.
+            while items := upcoming.result() or self._read_batch():
+                upcoming = reader.submit(self._read_batch)
+                for start in range(0, len(items), GROUP):
+                    for state in self._file_group(items[start : start + GROUP]):
+                        counts = counts.plus(state)
+                if progress:
+                    progress()
         return counts
 
-    def _claim(self) -> list[RawMail]:
+    def _read_batch(self) -> list[Item]:
+        """Claim some mails and read them: parsed, and sorted by the classifier in one go."""
         with self.sessions.begin() as session:
             ledger.set_aside_exhausted(session, self.settings.filing_attempts)
-            return ledger.claim(session, limit=BATCH, lease_s=self.settings.lease_s)
-
-    def _file_batch(self, batch: list[RawMail]) -> list[MailState]:
+            batch = ledger.claim(session, limit=BATCH, lease_s=self.settings.lease_s)
         parsed = [self._parse(mail) for mail in batch]
-        predictions = self._predict(parsed)
-        read = zip(batch, parsed, predictions, strict=True)
-        items = [Item(raw.id, mail, prediction) for raw, mail, prediction in read]
-        groups = (items[start : start + GROUP] for start in range(0, len(items), GROUP))
-        return [state for group in groups for state in self._file_group(group)]
+        read = zip(batch, parsed, self._predict(parsed), strict=True)
+        return [Item(raw.id, mail, prediction) for raw, mail, prediction in read]
 
     def _parse(self, raw: RawMail) -> Parsed:
         try:
