@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from functools import cache
 
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from helpdesk.desk.message import Message
@@ -31,6 +31,14 @@ NO_REPLY = (
     "mailer-daemon",
     "postmaster",
     "bounce",
+)
+
+
+DAY = dt.timedelta(hours=24)
+
+_LOCK_ADDRESS = text("select pg_advisory_xact_lock(hashtextextended(:address, 0))")
+_COUNT_NOTICES = text(
+    "select count(*) from outgoing where recipient = :address and notice and created_at > :since"
 )
 
 
@@ -58,11 +66,9 @@ def acknowledged_today(session: Session, address: str, now: dt.datetime) -> int:
     """Notices queued to an address in the last 24 hours. Holds a lock on the address until the commit."""
     if any(isinstance(row, Outgoing) and row.recipient == address for row in session.new):
         session.flush()  # what this very transaction has queued counts too
-    session.execute(text("select pg_advisory_xact_lock(hashtextextended(:address, 0))"), {"address": address})
-    query = select(func.count()).where(
-        Outgoing.recipient == address, Outgoing.notice, Outgoing.created_at > now - dt.timedelta(hours=24)
-    )
-    return session.scalar(query.select_from(Outgoing)) or 0
+    connection = session.connection()
+    connection.execute(_LOCK_ADDRESS, {"address": address})
+    return connection.scalar(_COUNT_NOTICES, {"address": address, "since": now - DAY}) or 0
 
 
 def acknowledge(
