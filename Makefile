@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := demo
-.PHONY: demo install test check fix bench lock docs clean-demo help
+.PHONY: demo install test check fix bench shots lock docs clean-demo help
 RUN := python3 run.py exec
 
 demo: ## a whole desk on this machine (the default)
@@ -27,6 +27,9 @@ docs: ## write the generated pages again
 
 bench: ## measure; figures go to docs/performance.md by hand
 	@$(RUN) python -m tests.bench $(ARGS)
+
+shots: ## take the docs' pictures again
+	@HELPDESK_SHOTS=docs/images $(RUN) python -m pytest -q tests/edges/test_browser.py -k letters
 
 lock: ## write requirements.lock again
 	@python3 run.py install

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from helpdesk.accounts.users import User
+from helpdesk.cli.conversation import LETTERS, citizen_mail
 from helpdesk.desk.lifecycle import TicketStatus
 from helpdesk.desk.mailbox import Mailbox
 from helpdesk.settings import Settings
@@ -88,7 +90,7 @@ def test_a_mail_is_answered_with_a_suggestion_and_the_reply_joins_the_ticket(
 
         page.locator("[data-answer]").first.click()
         composer = page.get_by_label("Texto de la respuesta")
-        expect(composer).to_have_value(lambda_starts("Estimado/a Rosario Mamani:"))
+        expect(composer).to_have_value(starts_with("Estimado/a Rosario Mamani:"))
         composer.press("Control+Home")
         composer.press_sequentially("Gracias por escribir. ")
         page.get_by_role("button", name="Enviar", exact=True).click()
@@ -113,10 +115,8 @@ def test_a_mail_is_answered_with_a_suggestion_and_the_reply_joins_the_ticket(
     assert len([m for m in smtp_sink.mails if m["Auto-Submitted"] is None]) == 1
 
 
-def lambda_starts(text: str):
+def starts_with(text: str) -> re.Pattern[str]:
     """A pattern for a value that begins with `text`."""
-    import re
-
     return re.compile("^" + re.escape(text))
 
 
@@ -126,7 +126,7 @@ def test_the_next_mail_is_answered_in_three_keystrokes(page: Page, desk: Desk, a
     page.keyboard.press("o")
     expect(page.get_by_role("heading", name="Tarjeta del migrante retornado")).to_be_visible()
     page.keyboard.press("1")
-    expect(page.get_by_label("Texto de la respuesta")).to_have_value(lambda_starts("Estimado/a Rosario"))
+    expect(page.get_by_label("Texto de la respuesta")).to_have_value(starts_with("Estimado/a Rosario"))
     page.keyboard.press("Control+Shift+Enter")
     expect(page.get_by_text("Respuesta en camino.")).to_be_visible()
     assert desk.tickets()[0].status == TicketStatus.CLOSED
@@ -183,7 +183,7 @@ def test_everything_works_without_javascript(browser: Browser, pages: str, desk:
     sign_in(page, ana)
     page.get_by_role("link", name="Sin programa").click()
     page.locator("[data-answer]").first.click()
-    expect(page.get_by_label("Texto de la respuesta")).to_have_value(lambda_starts("Estimado/a Rosario"))
+    expect(page.get_by_label("Texto de la respuesta")).to_have_value(starts_with("Estimado/a Rosario"))
     page.get_by_role("button", name="Enviar", exact=True).click()
     expect(page.get_by_text("Respuesta en camino.")).to_be_visible()
     page.get_by_role("button", name="Deshacer").click()
@@ -236,6 +236,18 @@ def test_no_page_scrolls_sideways_and_its_controls_can_be_touched(
         assert small == 0, f"{name} has controls below 24 px"
         photograph(page, f"{name}-{size}")
     context.close()
+
+
+def test_the_demos_letters_fill_the_queue_and_a_ticket(page: Page, desk: Desk, ana: User) -> None:
+    """Also takes the pictures of the docs, when HELPDESK_SHOTS names a folder (`make shots`)."""
+    desk.file(*(citizen_mail(desk.settings.mail_from, letter).as_bytes() for letter in LETTERS))
+    sign_in(page, ana)
+    expect(page.locator(".ticket-row")).to_have_count(len(LETTERS) - 1)  # the bulletin is out of the way
+    photograph(page, "queue")
+    page.get_by_role("link", name="Regreso al Perú con mis cosas").click()
+    page.locator("[data-answer]").first.click()
+    expect(page.get_by_label("Texto de la respuesta")).to_have_value(starts_with("Estimado/a Rosario"))
+    photograph(page, "ticket")
 
 
 def test_T29_nothing_in_a_mail_runs_or_loads(page: Page, desk: Desk, ana: User) -> None:
