@@ -41,8 +41,8 @@ HEADERS = [
     "Content-Language",
     "In-Reply-To",
     "References",
-    "MIME-Version",
     "Content-Type",
+    "MIME-Version",
 ]
 BREAKS = [
     "\r\n",
@@ -314,7 +314,7 @@ def test_the_text_comes_first_and_the_html_second_in_utf_8() -> None:
     assert (first.get_content_type(), second.get_content_type()) == ("text/plain", "text/html")
     assert isinstance(first, EmailMessage)
     assert isinstance(second, EmailMessage)
-    assert (words_of(first), words_of(second)) == (LETTER.text, LETTER.html + "\n")
+    assert (words_of(first), words_of(second)) == (LETTER.text, LETTER.html)
     assert {first.get_content_charset(), second.get_content_charset()} == {"utf-8"}
 
 

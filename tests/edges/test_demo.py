@@ -109,6 +109,7 @@ def test_the_demo_comes_up_plays_its_story_and_keeps_its_data(
         joined = session.scalar(select(Ticket).order_by(Ticket.id).limit(1))
         assert joined is not None
         assert [message.direction for message in joined.messages] == ["inbound", "outbound", "inbound"]
+    engine.dispose()  # the server is about to end: leave it first
     stop(demo)
 
     demo = start(var, free_port())
