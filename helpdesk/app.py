@@ -13,7 +13,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from helpdesk.accounts.sign_in import init_sign_in
-from helpdesk.accounts.users import demo_users_exist
+from helpdesk.accounts.users import check_no_demo_users
 from helpdesk.cli import main as command_line
 from helpdesk.db import WEB_STATEMENT_MS, check_schema, driver_url, engine_options, open_engine, open_sessions
 from helpdesk.desk import tables
@@ -94,10 +94,7 @@ def check_database(url: str, settings: Settings) -> None:
         check_schema(sessions)
         if settings.effective_mode == "production":
             with sessions() as opened:
-                if demo_users_exist(opened):
-                    raise SettingsError(
-                        "DATABASE_URL: the demo's accounts are in this database; use another one."
-                    )
+                check_no_demo_users(opened)
     finally:
         engine.dispose()
 

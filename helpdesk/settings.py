@@ -153,8 +153,6 @@ class Settings(BaseSettings):
             read_secret(self.smtp_password_file, "HELPDESK_SMTP_PASSWORD_FILE")
         if self.smtp_security == "none" and self.smtp_host not in LOOPBACK:
             raise SettingsError("HELPDESK_SMTP_SECURITY may be `none` for a loopback server only.")
-        if self.office_closes <= self.office_opens:
-            raise SettingsError("HELPDESK_OFFICE_CLOSES must be later than HELPDESK_OFFICE_OPENS.")
         if self.effective_mode != "production":
             return
         host = urlsplit(self.public_url).hostname or ""

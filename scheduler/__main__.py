@@ -39,9 +39,15 @@ def serve(worker: Worker) -> None:
         seconds = job.interval_ticks * worker.settings.tick_s
         scheduler.add_job(run_job, "interval", seconds=seconds, args=[job, worker], id=job.name)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: scheduler.shutdown(wait=False))
+        signal.signal(number, lambda *_: stop(scheduler, worker))
     log.info("worker started: %s", ", ".join(job.name for job in JOBS))
     scheduler.start()
+
+
+def stop(scheduler: BlockingScheduler, worker: Worker) -> None:
+    """End after the work in hand: what was read is written, nothing new is taken up."""
+    worker.filer.stopping.set()
+    scheduler.shutdown(wait=True)
 
 
 def check(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from helpdesk.db import Base
-from helpdesk.errors import HelpdeskError
+from helpdesk.errors import HelpdeskError, SettingsError
 
 PASSWORD_AT_LEAST = 10
 
@@ -93,6 +93,7 @@ def assignable_users(session: Session) -> list[User]:
     return list(session.scalars(select(User).where(User.active).order_by(User.name)))
 
 
-def demo_users_exist(session: Session) -> bool:
-    """Whether an account of the demo is in this database."""
-    return session.scalar(select(User.id).where(User.demo).limit(1)) is not None
+def check_no_demo_users(session: Session) -> None:
+    """Raise SettingsError when an account of the demo, with its known password, is in this database (T76)."""
+    if session.scalar(select(User.id).where(User.demo).limit(1)) is not None:
+        raise SettingsError("DATABASE_URL: the demo's accounts are in this database; use another one.")

@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from helpdesk.accounts.users import check_no_demo_users
 from helpdesk.cli import demonstration
 from helpdesk.cli.children import child_environment, web_command
 from helpdesk.db import check_schema
@@ -69,6 +70,9 @@ def run(settings: Settings, command: list[str]) -> None:
     """Become `command`; with the embedded server, stay its parent so that the server stops with it."""
     with open_sessions_of(settings) as sessions:
         check_schema(sessions)
+        if settings.effective_mode == "production":
+            with sessions() as session:
+                check_no_demo_users(session)
     if not settings.embedded:
         os.execv(command[0], command)
     url = database_url(None, settings.var)

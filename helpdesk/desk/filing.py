@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -97,6 +99,7 @@ class Filer:
     parser: ParserProcess
     sorter: Sorter
     catalogue: Catalogue
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     def file_all(self, *, progress: Callable[[], None] | None = None) -> Counts:
         """File until nothing is left to claim; `progress` is called after each batch.
@@ -117,7 +120,9 @@ class Filer:
         return counts
 
     def _read_batch(self) -> list[Item]:
-        """Claim some mails and read them: parsed, and sorted by the classifier in one go."""
+        """Claim some mails and read them: parsed, and sorted by the classifier in one go. Nothing when stopping."""
+        if self.stopping.is_set():
+            return []
         with self.sessions.begin() as session:
             ledger.set_aside_exhausted(session, self.settings.filing_attempts)
             batch = ledger.claim(session, limit=BATCH, lease_s=self.settings.lease_s)
@@ -152,7 +157,9 @@ class Filer:
         except (HelpdeskError, SQLAlchemyError, ValueError) as error:
             if len(group) > 1:
                 return [state for item in group for state in self._file_group([item])]
-            log.exception("a mail could not be filed (ledger row %s)", group[0].raw_id)
+            # Where it happened, but not the error's own words: the database quotes what it was given (T100).
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("ledger row %s: %s\n%s", group[0].raw_id, type(error).__name__, where)
             return [self._fail(group[0].raw_id, f"no se pudo archivar ({type(error).__name__})")]
 
     def _fail(self, raw_id: int, reason: str) -> MailState:

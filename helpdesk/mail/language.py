@@ -25,7 +25,7 @@ def load_identifier() -> _Identifier:
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(LANGUAGES)
-    return identifier  # type: ignore[no-any-return]
+    return identifier  # type: ignore[no-any-return]  # the library carries no types
 
 
 def detect(text: str) -> str | None:

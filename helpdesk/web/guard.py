@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, redirect, request, url_for
+from flask import Flask, Response, redirect, request, session, url_for
 from flask_security import current_user
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
@@ -50,7 +50,10 @@ def init_guard(app: Flask, settings: Settings) -> None:
 
 def require_sign_in() -> AnyResponse | None:
     """Send whoever is not signed in to the sign-in page."""
-    if request.endpoint in PUBLIC_ENDPOINTS or request.endpoint is None or current_user.is_authenticated:
+    if current_user.is_authenticated:
+        session.permanent = True  # the session ends after a time without requests, not with the browser
+        return None
+    if request.endpoint in PUBLIC_ENDPOINTS or request.endpoint is None:
         return None
     here = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("security.login", next=here))

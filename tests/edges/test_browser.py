@@ -195,7 +195,7 @@ def test_everything_works_without_javascript(browser: Browser, pages: str, desk:
     page.get_by_role("button", name="Asignar", exact=True).click()
     page.get_by_role("button", name="Asignarme").click()
     expect(page.get_by_label("Asignada a")).to_have_value(str(ana.id))
-    page.get_by_text("Nota interna").click()
+    page.locator("summary", has_text="Nota interna").click()
     page.get_by_label("Solo la ven quienes trabajan aquí.").fill("Nota sin programa")
     page.get_by_role("button", name="Guardar la nota").click()
     expect(page.get_by_text("Nota de Ana Torres")).to_be_visible()

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
 
+from helpdesk import db
+from helpdesk.cli.conversation import LETTERS
+from helpdesk.desk.message import Message
+from helpdesk.desk.ticket import Ticket
 from tests.edges.conftest import answers, wait_for
 from tests.ports import free_port
 
@@ -68,58 +77,61 @@ def running() -> Iterator[list[subprocess.Popen[str]]]:
             demo.stdout.close()
 
 
+@pytest.fixture
+def var() -> Iterator[Path]:
+    """A folder that the database server's user can reach, too."""
+    folder = Path(tempfile.mkdtemp(prefix="infomigra-demo-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def looking(var: Path) -> Iterator[Session]:
+    """Look into the demo's database; leave no connection behind."""
+    engine = db.open_engine(f"postgresql://postgres:@/postgres?host={var}/postgres")
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
+
+
+def count(var: Path, what: type[Ticket] | type[Message], *where: ColumnElement[bool]) -> int:
+    with looking(var) as session:
+        return session.scalar(select(func.count()).select_from(what).where(*where)) or 0
+
+
+def address(said: str) -> str:
+    found = re.search(r"http://127\.0\.0\.1:\d+/", said)
+    assert found is not None
+    return found[0]
+
+
 @pytest.mark.timeout(240)
 def test_the_demo_comes_up_plays_its_story_and_keeps_its_data(
-    running: list[subprocess.Popen[str]],
+    var: Path, running: list[subprocess.Popen[str]]
 ) -> None:
-    import tempfile
-
-    from sqlalchemy import func, select
-
-    from helpdesk import db, embedded
-    from helpdesk.desk.message import Message
-    from helpdesk.desk.ticket import Ticket
-
-    var = Path(tempfile.mkdtemp(prefix="infomigra-demo-"))
     port = free_port()
     with socket.socket() as taken:  # the usual port is taken: the demo finds another
         taken.bind(("127.0.0.1", port))
         taken.listen()
-        demo = start(var, port)
-        running.append(demo)
-        said = ready(demo)
-    address = re.search(r"http://127\.0\.0\.1:(\d+)/", said)
-    assert address is not None
-    assert int(address[1]) != port
-    assert answers(f"{address[0]}healthz")
+        running.append(start(var, port))
+        said = ready(running[0])
+    assert f":{port}/" not in said
+    assert answers(f"{address(said)}healthz")
     assert "ana@infomigra.example.com" in said
 
-    url = embedded.database_url(None, var)
-    engine = db.open_engine(url)
-    sessions = db.open_sessions(engine)
+    wait_for(lambda: count(var, Message, Message.direction == "inbound") == len(LETTERS) + 1)
+    assert count(var, Ticket) == len(LETTERS)
+    with looking(var) as session:
+        first = session.scalars(select(Ticket).order_by(Ticket.id)).first()
+        assert first is not None
+        assert [message.direction for message in first.messages] == ["inbound", "outbound", "inbound"]
+    stop(running[0])
+    assert not (var / "postgres" / "postmaster.pid").exists(), "the database server was stopped, too"
 
-    def story_told() -> bool:
-        with sessions() as session:
-            inbound = session.scalar(select(func.count()).where(Message.direction == "inbound"))
-            return inbound == 8
-
-    wait_for(story_told)
-    with sessions() as session:
-        assert session.scalar(select(func.count()).select_from(Ticket)) == 7
-        joined = session.scalar(select(Ticket).order_by(Ticket.id).limit(1))
-        assert joined is not None
-        assert [message.direction for message in joined.messages] == ["inbound", "outbound", "inbound"]
-    engine.dispose()  # the server is about to end: leave it first
-    stop(demo)
-
-    demo = start(var, free_port())
-    running.append(demo)
-    second = ready(demo)
+    running.append(start(var, free_port()))
+    second = ready(running[1])
     assert "Training" not in second
-    with sessions() as session:
-        assert session.scalar(select(func.count()).select_from(Ticket)) == 7
-    page = (
-        urllib.request.urlopen(re.search(r"http://[^ ]+/", second)[0] + "ingresar", timeout=5).read().decode()
-    )
-    assert "Ingresar" in page
-    stop(demo, signal.SIGTERM)
+    assert count(var, Ticket) == len(LETTERS), "the data was kept and the story is not played twice"
+    with urllib.request.urlopen(f"{address(second)}ingresar", timeout=5) as page:
+        assert "Ingresar" in page.read().decode()
+    stop(running[1], signal.SIGTERM)

@@ -96,7 +96,7 @@ def test_signing_out_ends_the_session(agent: Person) -> None:
 
 
 def test_an_agent_does_not_see_the_supervisors_view(agent: Person) -> None:
-    agent.get("/tablero", status=403)
+    assert "no tiene permiso" in agent.get("/tablero", status=403).text
 
 
 def test_healthz_answers_without_an_account(stranger: Person) -> None:

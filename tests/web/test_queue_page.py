@@ -79,7 +79,7 @@ def test_a_search_without_result_offers_to_take_it_back(agent: Person, desk: Des
     ],
 )
 def test_T74_odd_addresses_show_the_queue(agent: Person, query: str) -> None:
-    agent.get(f"/bandeja?{query}")
+    assert "Nada" in agent.get(f"/bandeja?{query}").text
 
 
 def test_the_queue_comes_in_pages(agent: Person, desk: Desk) -> None:
