@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +25,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from helpdesk.errors import SettingsError
 
 SECRET_BYTES_AT_LEAST = 32
+# Where the desk works: pages and deadlines are in this time, the database is in UTC.
+LIMA = ZoneInfo("America/Lima")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # One bare ASCII address: "Name <address>" belongs in two settings.
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
@@ -155,6 +158,8 @@ class Settings(BaseSettings):
             raise SettingsError("HELPDESK_SMTP_SECURITY may be `none` for a loopback server only.")
         if self.effective_mode != "production":
             return
+        if os.environ.get("HELPDESK_FAILPOINTS"):
+            raise SettingsError("HELPDESK_FAILPOINTS must not be set in production.")
         host = urlsplit(self.public_url).hostname or ""
         if not self.secure_cookies and host not in LOOPBACK:
             raise SettingsError("HELPDESK_PUBLIC_URL must begin with https:// in production.")

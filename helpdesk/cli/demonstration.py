@@ -196,6 +196,8 @@ def children(
             yield processes
         finally:
             for process in reversed(processes):
+                process.terminate()
+            for process in reversed(processes):
                 stop(process)
 
 

@@ -15,7 +15,6 @@ from helpdesk.cli.children import child_environment, web_command
 from helpdesk.db import check_schema
 from helpdesk.desk.worker import open_sessions_of
 from helpdesk.embedded import database_url
-from helpdesk.errors import SettingsError
 from helpdesk.settings import Settings, load
 
 
@@ -62,8 +61,6 @@ def demo(port: int) -> None:
 
 def _check(settings: Settings) -> None:
     settings.check()
-    if settings.effective_mode == "production" and os.environ.get("HELPDESK_FAILPOINTS"):
-        raise SettingsError("HELPDESK_FAILPOINTS must not be set in production.")
 
 
 def run(settings: Settings, command: list[str]) -> None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 import holidays
 
-LIMA = ZoneInfo("America/Lima")
+from helpdesk.settings import LIMA
+
 FRIDAY = 4
 # Where the running count begins; nothing we measure is older.
 EPOCH_YEAR = 2000

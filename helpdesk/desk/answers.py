@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import threading
 from collections.abc import Iterable
 from time import monotonic
 
@@ -59,7 +60,9 @@ def seed_answers(session: Session, texts: Iterable[AnswerText], now: dt.datetime
     Returns how many versions were written. What agents changed in the database since is a newer version
     with another digest and is left alone only if the file did not change.
     """
-    session.execute(text("select pg_advisory_xact_lock(7263502)"))  # two that seed at once wait for each other
+    session.execute(
+        text("select pg_advisory_xact_lock(7263502)")
+    )  # two that seed at once wait for each other
     written = 0
     for text_ in texts:
         digest = _digest(text_)
@@ -112,24 +115,27 @@ class Catalogue:
     """The approved answers ready for ranking; looked at every few seconds, rebuilt when a version changed."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._stamp: tuple[int, int] | None = None
-        self._index = RankingIndex([])
-        self._ids: dict[str, int] = {}
+        self._known: tuple[RankingIndex, dict[str, int]] = (RankingIndex([]), {})
         self._looked_at = -LOOK_AGAIN_S
 
     def current(self, session: Session) -> tuple[RankingIndex, dict[str, int]]:
-        """The ranking index and the row id of each slug in it."""
-        if monotonic() - self._looked_at < LOOK_AGAIN_S:
-            return self._index, self._ids
-        self._looked_at = monotonic()
+        """The ranking index and the row id of each slug in it. Threads share it: one looks, the others wait."""
+        with self._lock:
+            if monotonic() - self._looked_at >= LOOK_AGAIN_S:
+                self._look(session)
+                self._looked_at = monotonic()
+            return self._known
+
+    def _look(self, session: Session) -> None:
         approved = Answer.status == "approved"
         count, newest = session.execute(select(func.count(), func.max(Answer.id)).where(approved)).one()
         stamp = (count, newest or 0)
         if stamp != self._stamp:
             answers = approved_answers(session)
-            self._index = RankingIndex(
+            index = RankingIndex(
                 Candidate(a.slug, a.title, a.line, tuple(a.keywords), a.body) for a in answers
             )
-            self._ids = {answer.slug: answer.id for answer in answers}
+            self._known = (index, {answer.slug: answer.id for answer in answers})
             self._stamp = stamp
-        return self._index, self._ids

@@ -8,6 +8,7 @@ another UID are a duplicate. A mail that cannot be filed is set aside with its r
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import threading
@@ -17,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 import classifier
@@ -32,7 +33,14 @@ from helpdesk.desk.notices import acknowledge
 from helpdesk.desk.sorting import Sorter, sort
 from helpdesk.desk.suggestions import suggest
 from helpdesk.desk.threading import Thread, find_thread, returned_mail
-from helpdesk.desk.ticket import Ticket, change_status, find_or_add_requester, next_number, record
+from helpdesk.desk.ticket import (
+    Ticket,
+    change_status,
+    find_or_add_requester,
+    lock_ticket,
+    next_number,
+    record,
+)
 from helpdesk.desk.words import PARSER_REASONS_ES
 from helpdesk.errors import HelpdeskError
 from helpdesk.mail.parsed import Bounce, ParsedMail
@@ -154,6 +162,9 @@ class Filer:
             # statement a table instead of one a row. Nothing that is still pending is queried before.
             with self.sessions(autoflush=False) as session, session.begin():
                 return self._file_items(session, group, utc_now())
+        except OperationalError:
+            self._give_back(group)  # the database is busy or away: that is not the mails' fault
+            raise
         except (HelpdeskError, SQLAlchemyError, ValueError) as error:
             if len(group) > 1:
                 return [state for item in group for state in self._file_group([item])]
@@ -161,6 +172,10 @@ class Filer:
             where = "".join(traceback.format_tb(error.__traceback__))
             log.error("ledger row %s: %s\n%s", group[0].raw_id, type(error).__name__, where)
             return [self._fail(group[0].raw_id, f"no se pudo archivar ({type(error).__name__})")]
+
+    def _give_back(self, group: list[Item]) -> None:
+        with contextlib.suppress(OperationalError), self.sessions.begin() as session:
+            ledger.give_back(session, [item.raw_id for item in group])
 
     def _fail(self, raw_id: int, reason: str) -> MailState:
         with self.sessions.begin() as session:
@@ -170,6 +185,8 @@ class Filer:
             return ledger.fail(raw, reason, attempts_allowed=self.settings.filing_attempts)
 
     def _file_items(self, session: Session, items: list[Item], now: dt.datetime) -> list[MailState]:
+        # One group at a time: groups would meet at the number series anyway, and nowhere else in a ring.
+        session.execute(_FILING_LOCK)
         rows = ledger.lock_rows(session, [item.raw_id for item in items])
         twins = ledger.filed_twins(session, rows.values())
         ids = draw_ids(session, len(items))
@@ -199,6 +216,9 @@ class Filer:
             ledger.settle(raw, MailState.DUPLICATE, f"el mismo correo que el registro {twins[raw.sha256]}")
             return MailState.DUPLICATE
         thread = find_thread(session, item.mail, self.settings.key)
+        if thread.ticket is not None:
+            lock_ticket(session, thread.ticket)
+            ids = draw_ids(session, 1)[0]  # newer than anything an agent has seen on this ticket
         ticket = thread.ticket or open_ticket(session, raw, item, ids.ticket, now)
         message = add_inbound(session, ticket, raw, item.mail, ids.message, now)
         failpoints.hit("inside-filing")
@@ -231,6 +251,7 @@ class Filer:
 
 
 _EMPTY = classifier.Text("", "")
+_FILING_LOCK = text("select pg_advisory_xact_lock(7263503)")
 
 
 def draw_ids(session: Session, count: int) -> list[Ids]:
@@ -316,10 +337,12 @@ def join(
     record(session, ticket, "joined", now=now, why=why, message=message.id)
     returned = returned_mail(session, mail)
     if returned is not None and mail.bounce is not None and is_final(mail.bounce):
-        if returned.reply is not None:
-            returned.reply.bounced_at = now
         record(session, ticket, "bounced", now=now, why=mail.bounce.status or "", message=returned.reply_id)
-        change_status(session, ticket, TicketStatus.OPEN, now=now, actor=None, why="la respuesta no llegó")
+        if returned.reply is not None and returned.reply.bounced_at is None:  # once for each reply (T57)
+            returned.reply.bounced_at = now
+            change_status(
+                session, ticket, TicketStatus.OPEN, now=now, actor=None, why="la respuesta no llegó"
+            )
         return
     if message.automatic:
         record(session, ticket, "automatic", now=now, why=message.automatic)

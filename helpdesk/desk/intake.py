@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from imapclient.exceptions import IMAPClientError
+from sqlalchemy.exc import OperationalError
 
 from helpdesk.db import Sessions, utc_now
 from helpdesk.desk.filing import Counts, Filer
@@ -59,7 +60,13 @@ def poll_one(
         mailbox = take_lease(session, mailbox_id, holder, settings.lease_s)
     if mailbox is None:
         return None
-    poll = _poll(sessions, filer, settings, mailbox, progress)
+    try:
+        poll = _poll(sessions, filer, settings, mailbox, progress)
+    except OperationalError:
+        raise  # the database is away: there is nowhere to write how the poll went
+    except Exception as error:  # whatever a server makes us stumble over, the other mailboxes are read
+        log.exception("mailbox %s", mailbox.name)
+        poll = Poll(mailbox.name, error=f"error inesperado ({type(error).__name__})")
     with sessions.begin() as session:
         end_lease(session, mailbox_id, holder, poll.error)
     return poll

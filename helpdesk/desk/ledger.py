@@ -163,6 +163,12 @@ def claim(session: Session, *, limit: int, lease_s: float) -> list[RawMail]:
     return list(session.scalars(rows.execution_options(populate_existing=True)))
 
 
+def give_back(session: Session, ids: Sequence[int]) -> None:
+    """Put claimed messages back as if they had not been tried."""
+    waiting = (RawMail.id.in_(ids), RawMail.state == MailState.RECEIVED.value)
+    session.execute(update(RawMail).where(*waiting).values(attempts=RawMail.attempts - 1, lease_until=None))
+
+
 def settle(mail: RawMail, state: MailState, reason: str) -> None:
     """Write down what became of a message. Raises NotAllowed when that is already decided otherwise."""
     check_can_move(MAIL, MailState(mail.state), state)
@@ -199,8 +205,9 @@ def fail(mail: RawMail, reason: str, *, attempts_allowed: int) -> MailState:
     return MailState(mail.state)
 
 
-def retry(mail: RawMail) -> None:
-    """Put a message that was set aside back into line, with its attempts forgiven."""
+def retry(session: Session, mail: RawMail) -> None:
+    """Put a message that was set aside back into line, with its attempts forgiven. Raises NotAllowed."""
+    session.refresh(mail, with_for_update={"of": RawMail})
     settle(mail, MailState.RECEIVED, "se intenta de nuevo a mano")
     mail.attempts = 0
 

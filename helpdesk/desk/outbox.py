@@ -192,19 +192,23 @@ def send_due(sessions: Sessions, server: SmtpServer, *, lease_s: float, clock: C
             try:
                 client = client or stack.enter_context(open_server(server))
                 answer = hand_over(client, mail.envelope_from, mail.recipient, mail.content)
-            except (smtplib.SMTPException, OSError) as error:
+            except (smtplib.SMTPException, OSError, ValueError) as error:
                 answer = unreachable(error)
             failpoints.hit("after-send")
             with sessions.begin() as session:
                 settle(session, mail, answer, clock())
             sent += answer.outcome is Handed.ACCEPTED
             if answer.hung_up:
-                client = None
+                return (
+                    sent  # the rest stays due: a server that refuses us is asked once a tick, not once a mail
+                )
 
 
 def send_again(session: Session, mail: Outgoing, *, actor: User, now: dt.datetime) -> None:
     """Let an agent try a refused mail once more: the same bytes, the same Message-ID. Raises NotAllowed."""
-    check_can_move(OUTGOING, OutgoingState(mail.state), OutgoingState.READY)
-    mail.state = OutgoingState.READY.value
+    session.refresh(mail, with_for_update={"of": Outgoing})
+    if mail.state != OutgoingState.FAILED.value:
+        raise NotAllowed("Ese correo ya está en camino.")
+    mail.state, mail.tries = OutgoingState.READY.value, 0
     mail.send_at = mail.created_at = now
     record(session, mail.ticket, "sent_again", now=now, actor=actor, to=mail.recipient)

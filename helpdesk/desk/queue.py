@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
@@ -22,7 +21,7 @@ class View:
     """A view of the queue; its fields are the page's address, so a view can be kept as a link."""
 
     line: str | None = None
-    status: str = TicketStatus.OPEN.value
+    status: str | None = TicketStatus.OPEN.value  # None: whatever it is
     assignee: str | None = None  # "me", "nobody" or None for everybody
     search: str = ""
     page: int = 1
@@ -42,7 +41,8 @@ def line_is(line: str | None) -> ColumnElement[bool]:
 
 
 def _filtered(query: Select[Ticket], view: View, user_id: int) -> Select[Ticket]:
-    query = query.where(Ticket.status == view.status)
+    if view.status is not None:
+        query = query.where(Ticket.status == view.status)
     if view.line in LINE_FILTERS:
         query = query.where(line_is(view.line))
     if view.assignee == "me":
@@ -111,10 +111,3 @@ def next_open(session: Session, after: Ticket, view: View, user_id: int) -> Tick
     query = _filtered(later, view, user_id).order_by(Ticket.waiting_since, Ticket.id)
     following = query.where(Ticket.waiting_since >= after.waiting_since)
     return session.scalar(following.limit(1)) or session.scalar(query.limit(1))
-
-
-def last_mail_read(session: Session) -> dt.datetime | None:
-    """When any mailbox was last read with success."""
-    from helpdesk.desk.mailbox import Mailbox
-
-    return session.scalar(select(func.max(Mailbox.succeeded_at)).where(Mailbox.active))

@@ -12,16 +12,16 @@ from sqlalchemy.orm import Session
 from helpdesk.accounts.users import User
 from helpdesk.desk import outbox
 from helpdesk.desk.answers import Answer
-from helpdesk.desk.lifecycle import TicketStatus
+from helpdesk.desk.lifecycle import OutgoingState, TicketStatus
 from helpdesk.desk.message import Direction, Message, last_public_message
 from helpdesk.desk.outbox import Outgoing
 from helpdesk.desk.suggestions import note_used
-from helpdesk.desk.ticket import LIMA, Ticket, assign, change_status, record
+from helpdesk.desk.ticket import Ticket, assign, change_status, lock_ticket, record
 from helpdesk.desk.words import LINES_ES
 from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
 from helpdesk.mail.compose import Letter, build
 from helpdesk.mail.tokens import make_message_id
-from helpdesk.settings import Settings
+from helpdesk.settings import LIMA, Settings
 from templates.catalogue import read_notice
 from templates.placeholders import fill, unfilled
 from templates.rendering import Rendered, render
@@ -94,14 +94,24 @@ def check_sendable(session: Session, ticket: Ticket, draft: Draft) -> str:
     return ticket.requester.email
 
 
+def check_same_reply(already: Outgoing, ticket: Ticket, draft: Draft) -> Outgoing:
+    """The reply that a form queued before, if this is the same one. Raises StaleReply when it would be dropped."""
+    same = already.reply is not None and already.reply.new_text == draft.text.strip()
+    if already.ticket_id != ticket.id or already.state == OutgoingState.CANCELLED or not same:
+        raise StaleReply(
+            "Esta página ya envió una respuesta. Revise el texto y envíelo si todavía hace falta."
+        )
+    return already
+
+
 def send_reply(
     session: Session, ticket: Ticket, draft: Draft, *, agent: User, settings: Settings, now: dt.datetime
 ) -> Outgoing:
     """Queue a reply; it leaves when the undo window is over. The same key queues the same reply once (T60)."""
-    session.refresh(ticket, with_for_update={"of": Ticket})
+    lock_ticket(session, ticket)
     already = session.scalar(select(Outgoing).where(Outgoing.idempotency_key == draft.idempotency_key))
     if already is not None:
-        return already
+        return check_same_reply(already, ticket, draft)
     recipient = check_sendable(session, ticket, draft)
     message = _message(session, ticket, draft, recipient, agent=agent, settings=settings, now=now)
     outgoing = _outgoing(ticket, message, draft, settings, now)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -15,11 +14,11 @@ from helpdesk.accounts.users import User
 from helpdesk.db import JSON, Base
 from helpdesk.desk.lifecycle import TICKET, TicketStatus, check_can_move, state_check
 from helpdesk.errors import NotAllowed
+from helpdesk.settings import LIMA
 
 if TYPE_CHECKING:
     from helpdesk.desk.message import Message
 
-LIMA = ZoneInfo("America/Lima")
 NUMBER_PREFIX = "PI"
 
 
@@ -164,6 +163,12 @@ def record(
     )
     session.add(event)
     return event
+
+
+def lock_ticket(session: Session, ticket: Ticket) -> None:
+    """Hold the ticket until the commit and see it as it is now: whoever changes it comes one after the other."""
+    session.flush()
+    session.refresh(ticket, with_for_update={"of": Ticket})
 
 
 def change_status(

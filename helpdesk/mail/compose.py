@@ -18,16 +18,15 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.parser import BytesHeaderParser
 from email.utils import format_datetime
-from zoneinfo import ZoneInfo
 
 from helpdesk.errors import ReplyRefused
+from helpdesk.settings import LIMA
 
 HEADER_CHARACTERS = 250
 REFERENCES_KEPT = 11
 LINE_CHARACTERS = 76
 # Longer words and display names are encoded: that may be folded, a word or a quoted string may not.
 UNFOLDED_CHARACTERS = 60
-LIMA = ZoneInfo("America/Lima")
 # The bodies go through the older classes: four times faster than EmailMessage, and nothing in them is a header.
 _WIRE = policy.compat32.clone(linesep="\r\n")
 _QUOTED_UTF8 = Charset("utf-8")

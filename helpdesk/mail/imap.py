@@ -10,7 +10,7 @@ import datetime as dt
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from imapclient import IMAPClient, SocketTimeout
@@ -96,6 +96,8 @@ def _select(client: IMAPClient, account: ImapAccount) -> OpenFolder:
         if not client.folder_exists(account.folder):
             raise MailboxRefused(f"no existe la carpeta {account.folder!r}") from error
         raise
+    if b"UIDVALIDITY" not in selected:
+        raise MailboxRefused("el servidor no da UIDVALIDITY: sus mensajes no se pueden distinguir")
     permanent = selected.get(b"PERMANENTFLAGS", ())
     return OpenFolder(client, account.folder, int(selected[b"UIDVALIDITY"]), b"\\*" in permanent)
 
@@ -104,7 +106,8 @@ def _close(client: IMAPClient) -> None:
     try:
         client.logout()
     except (OSError, IMAPClientError):
-        client.shutdown()  # the server is gone; only our side of the socket is left to close
+        with suppress(OSError, IMAPClientError):
+            client.shutdown()  # the server is gone; only our side of the socket is left to close
 
 
 def _name(error: Exception) -> str:

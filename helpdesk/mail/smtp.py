@@ -21,6 +21,9 @@ class Handed(StrEnum):
     UNCERTAIN = "uncertain"  # the line broke after the last dot: the server may have it
 
 
+_OUTCOMES = {2: Handed.ACCEPTED, 4: Handed.LATER, 5: Handed.REFUSED}
+
+
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
     """Where our mail leaves."""
@@ -94,7 +97,7 @@ def hand_over(client: smtplib.SMTP, envelope_from: str, recipient: str, content:
         _command(client.mail(envelope_from))
         _command(client.rcpt(recipient))
         text_given = True
-        return _answer(*client.data(content))
+        return _answer(*client.data(content), text_given=True)
     except (_Reply, smtplib.SMTPDataError) as refusal:
         answer = (
             refusal.answer()
@@ -130,12 +133,14 @@ def _command(reply: tuple[int, bytes]) -> None:
         raise _Reply(code, text)
 
 
-def _answer(code: int, text: bytes | str) -> Answer:
+def _answer(code: int, text: bytes | str, *, text_given: bool = False) -> Answer:
     words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     reason = f"{code} {' '.join(words.split())[:200]}"
-    if code < 400:
-        return Answer(Handed.ACCEPTED, reason)
-    return Answer(Handed.LATER if code < 500 else Handed.REFUSED, reason)
+    known = _OUTCOMES.get(code // 100)
+    if known is not None:
+        return Answer(known, reason)
+    # Not an answer of SMTP's (smtplib gives -1 for a line without a number): nothing is certain but the doubt.
+    return Answer(Handed.UNCERTAIN if text_given else Handed.LATER, reason, hung_up=True)
 
 
 def unreachable(error: Exception) -> Answer:

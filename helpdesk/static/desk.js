@@ -101,7 +101,8 @@ function press(element) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || !keysAreOn()) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  if (!keysAreOn() && event.key !== "?") return; // the help is where they are switched on again
   const named = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   const done = named ? press(named) : actions[event.key]?.();
   if (done) event.preventDefault();

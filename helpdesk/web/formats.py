@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from zoneinfo import ZoneInfo
 
 from flask import Flask
 from flask_babel import gettext, ngettext
@@ -11,8 +10,8 @@ from flask_babel import gettext, ngettext
 from helpdesk.db import utc_now
 from helpdesk.desk import words
 from helpdesk.desk.queue import UNSORTED
+from helpdesk.settings import LIMA
 
-LIMA = ZoneInfo("America/Lima")
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, redirect, request, session, url_for
+from flask import Flask, Response, abort, redirect, request, session, url_for
 from flask_security import current_user
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.datastructures import MultiDict
+from werkzeug.routing import IntegerConverter, Map
 from werkzeug.wrappers import Response as AnyResponse
 
 from helpdesk.settings import Settings
@@ -27,12 +29,16 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+LARGEST_ID = 2**63 - 1
+CLEANED_FIELDS = frozenset({"texto", "q"})
 FOREIGN = frozenset({"cross-site", "same-site"})
 
 
 def init_guard(app: Flask, settings: Settings) -> None:
     """Put the guard in front of the app."""
     CSRFProtect(app)
+    app.url_map.converters["id"] = RowId
+    app.before_request(refuse_nul)
     app.before_request(refuse_foreign_posts)
     app.before_request(require_sign_in)
 
@@ -57,6 +63,26 @@ def require_sign_in() -> AnyResponse | None:
         return None
     here = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("security.login", next=here))
+
+
+class RowId(IntegerConverter):
+    """An id in an address: no larger than the database's bigint, so that a larger one is simply not found."""
+
+    def __init__(self, map_: Map) -> None:
+        super().__init__(map_, max=LARGEST_ID)
+
+
+def row_id(values: MultiDict[str, str], name: str) -> int | None:
+    """An id in a form or a query; None when it is missing or cannot be one."""
+    value = values.get(name, type=int)
+    return value if value is not None and 0 < value <= LARGEST_ID else None
+
+
+def refuse_nul() -> None:
+    """Refuse NUL characters, which no person types and PostgreSQL cannot store; texts are cleaned of them instead."""
+    fields = [*request.args.items(multi=True), *request.form.items(multi=True)]
+    if "\x00" in request.path or any("\x00" in value for name, value in fields if name not in CLEANED_FIELDS):
+        abort(400)
 
 
 def refuse_foreign_posts() -> tuple[str, int] | None:

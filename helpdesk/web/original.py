@@ -16,7 +16,7 @@ from helpdesk.web.session import session
 original = Blueprint("original", __name__)
 
 
-@original.get("/mensajes/<int:message_id>/formato")
+@original.get("/mensajes/<id:message_id>/formato")
 def html(message_id: int) -> Response:
     """A message's sanitised HTML, under a policy that lets it do nothing (L05)."""
     message = session().get(Message, message_id) or abort(404)
@@ -25,7 +25,7 @@ def html(message_id: int) -> Response:
     return response
 
 
-@original.get("/adjuntos/<int:attachment_id>")
+@original.get("/adjuntos/<id:attachment_id>")
 def attachment(attachment_id: int) -> Response:
     """A file, always as a download, never shown (T42)."""
     row = session().get(Attachment, attachment_id) or abort(404)
@@ -33,7 +33,7 @@ def attachment(attachment_id: int) -> Response:
     return _download(blob.content, row.name)
 
 
-@original.get("/correo/<int:raw_id>/original.eml")
+@original.get("/correo/<id:raw_id>/original.eml")
 def mail(raw_id: int) -> Response:
     """The mail's original bytes."""
     query = select(RawMail).where(RawMail.id == raw_id).options(undefer(RawMail.raw))

@@ -18,13 +18,16 @@ STATUSES = tuple(status.value for status in TicketStatus)
 def view_from_request() -> View:
     """The view that the page's address names; anything unknown in it is left out (T74)."""
     line = request.args.get("linea")
-    status = request.args.get("estado", TicketStatus.OPEN.value)
+    search = request.args.get("q", "").strip().replace("\x00", "")[:200]
+    # Whoever searches looks for a ticket wherever it stands, unless a view is named.
+    usual = None if search and not request.args.get("asignada") and line not in LINE_FILTERS else STATUSES[0]
+    status = request.args.get("estado", usual)
     assignee = request.args.get("asignada")
     return View(
         line=line if line in LINE_FILTERS else None,
-        status=status if status in STATUSES else TicketStatus.OPEN.value,
+        status=status if status in STATUSES else usual,
         assignee=assignee if assignee in ("me", "nobody") else None,
-        search=request.args.get("q", "").strip().replace("\x00", "")[:200],
+        search=search,
         page=min(max(request.args.get("pagina", 1, type=int), 1), 10_000),
     )
 

@@ -20,12 +20,12 @@ def show() -> str:
     return render_template("set_aside.html", mails=set_aside_mails(session()))
 
 
-@set_aside.post("/<int:raw_id>/reintentar")
+@set_aside.post("/<id:raw_id>/reintentar")
 def retry(raw_id: int) -> Response:
     """Put a mail back into line; the worker files it at its next tick."""
     mail = session().get(RawMail, raw_id) or abort(404)
     try:
-        ledger.retry(mail)
+        ledger.retry(session(), mail)
     except NotAllowed as error:
         session().rollback()
         flash(str(error), "error")

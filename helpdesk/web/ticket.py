@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -10,6 +11,7 @@ from flask import session as cookie
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from helpdesk.accounts.users import User, assignable_users
@@ -24,8 +26,9 @@ from helpdesk.desk.queue import View, next_open
 from helpdesk.desk.reply import Draft
 from helpdesk.desk.sorting import change_line, prediction_of
 from helpdesk.desk.suggestions import suggest_again, suggestions_of
-from helpdesk.desk.ticket import Ticket, assign, change_status, find_ticket
+from helpdesk.desk.ticket import Ticket, assign, change_status, find_ticket, lock_ticket
 from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
+from helpdesk.web.guard import row_id
 from helpdesk.web.session import agent, catalogue, session, settings
 
 ticket = Blueprint("ticket", __name__, url_prefix="/atenciones/<number>")
@@ -79,7 +82,7 @@ def ticket_page(row: Ticket, draft: Draft | None = None, error: str | None = Non
 def show(number: str) -> str:
     """The ticket; `?respuesta=SLUG` puts an answer into the composer, `?retomar=ID` a reply taken back."""
     row = found(number)
-    slug, taken_back = request.args.get("respuesta"), request.args.get("retomar", type=int)
+    slug, taken_back = request.args.get("respuesta"), row_id(request.args, "retomar")
     text = ""
     if slug:
         answer = approved_answer(session(), slug) or abort(404)
@@ -108,7 +111,8 @@ def send(number: str) -> Response | tuple[str, int]:
     except ReplyRefused as error:
         session().rollback()
         stale = isinstance(error, StaleReply)
-        return ticket_page(found(number), written, str(error)), 409 if stale else 422
+        again = replace(written, idempotency_key=secrets.token_hex(16))
+        return ticket_page(found(number), again, str(error)), 409 if stale else 422
     session().commit()
     cookie["undo"] = {"number": row.number, "reply": outgoing.reply_id, "until": outgoing.send_at.timestamp()}
     if not written.close:
@@ -117,19 +121,24 @@ def send(number: str) -> Response | tuple[str, int]:
     return back(following) if following else redirect(url_for("queue.show"))
 
 
+def clean_text(form: MultiDict[str, str]) -> str:
+    """A text as it was typed, with this house's line ends."""
+    return form.get("texto", "").replace("\r\n", "\n").replace("\x00", "")
+
+
 def _draft_from_form() -> Draft:
     form = request.form
     key = form.get("clave", "")[:KEY_CHARACTERS] or secrets.token_hex(16)
     return Draft(
-        text=form.get("texto", "").replace("\r\n", "\n").replace("\x00", ""),
+        text=clean_text(form),
         idempotency_key=key,
-        last_seen=form.get("visto", type=int),
+        last_seen=row_id(form, "visto"),
         answer=form.get("respuesta") or None,
         close="cerrar" in form,
     )
 
 
-@ticket.post("/deshacer/<int:reply_id>")
+@ticket.post("/deshacer/<id:reply_id>")
 def undo(number: str, reply_id: int) -> Response:
     """Take a reply back in time; its text returns to the composer."""
     row = found(number)
@@ -144,7 +153,7 @@ def undo(number: str, reply_id: int) -> Response:
     return redirect(url_for("ticket.show", number=row.number, retomar=reply_id))
 
 
-@ticket.post("/reenviar/<int:outgoing_id>")
+@ticket.post("/reenviar/<id:outgoing_id>")
 def send_again(number: str, outgoing_id: int) -> Response:
     """Try once more to send a mail that was refused."""
     row = found(number)
@@ -159,7 +168,7 @@ def note(number: str) -> Response | tuple[str, int]:
     """Write an internal note."""
     row = found(number)
     try:
-        replies.add_note(session(), row, request.form.get("texto", ""), agent=agent(), now=utc_now())
+        replies.add_note(session(), row, clean_text(request.form), agent=agent(), now=utc_now())
     except ReplyRefused as error:
         session().rollback()
         return ticket_page(found(number), error=str(error)), 422
@@ -170,9 +179,9 @@ def note(number: str) -> Response | tuple[str, int]:
 @ticket.post("/asignar")
 def assign_to(number: str) -> Response:
     """Give the ticket to somebody: an id, or nothing for nobody."""
-    row, wanted = found(number), request.form.get("persona", type=int)
+    row, wanted = found(number), row_id(request.form, "persona")
     person = session().get(User, wanted) if wanted else None
-    if wanted and person is None:
+    if request.form.get("persona") and person is None:
         abort(404)
     return _act(row, lambda now, me: assign(session(), row, person, now=now, actor=me))
 
@@ -204,6 +213,7 @@ def status(number: str) -> Response:
 
 
 def _act(row: Ticket, action: Any) -> Response:
+    lock_ticket(session(), row)
     try:
         action(utc_now(), agent())
     except NotAllowed as error:

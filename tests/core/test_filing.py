@@ -10,7 +10,7 @@ from helpdesk.accounts.users import User
 from helpdesk.db import utc_now
 from helpdesk.desk.lifecycle import MailState, TicketStatus
 from helpdesk.desk.reply import Draft, send_reply
-from helpdesk.desk.ticket import Ticket
+from helpdesk.desk.ticket import Ticket, change_status
 from tests.desk import Desk
 from tests.mails import mail
 
@@ -291,6 +291,32 @@ def test_T26_a_mail_that_kills_the_parser_is_set_aside_and_ten_good_ones_pass(
     )
 
 
+def test_a_busy_database_is_not_the_mails_fault(desk: Desk) -> None:
+    from sqlalchemy import text
+    from sqlalchemy.exc import OperationalError
+
+    desk.receive(mail())
+    with desk.sessions() as other:
+        other.execute(text("select pg_advisory_xact_lock(7263503)"))
+        with pytest.raises(OperationalError):
+            desk.worker.filer.file_all()
+        other.rollback()
+    row = desk.ledger()[0]
+    assert (row.state, row.attempts) == (MailState.RECEIVED, 0)
+    assert desk.worker.filer.file_all().filed == 1
+
+
+def test_a_second_report_does_not_open_the_ticket_again(desk: Desk, ana: User) -> None:
+    desk.file(mail())
+    ours = answer(desk, ana)
+    desk.file(bounce_of(ours))
+    with desk.sessions.begin() as session:
+        ticket = session.get_one(Ticket, desk.tickets()[0].id)
+        change_status(session, ticket, TicketStatus.CLOSED, now=utc_now(), actor=ana, why="")
+    desk.file(bounce_of(ours).replace(b"bounce-1@", b"bounce-2@"))
+    assert desk.tickets()[0].status == TicketStatus.CLOSED
+
+
 def test_what_was_set_aside_can_be_tried_again(desk: Desk) -> None:
     from helpdesk.desk import ledger
     from helpdesk.desk.ledger import RawMail
@@ -301,7 +327,7 @@ def test_what_was_set_aside_can_be_tried_again(desk: Desk) -> None:
         ledger.settle(row, MailState.SET_ASIDE, "for the test")
     assert desk.worker.filer.file_all().filed == 0
     with desk.sessions.begin() as session:
-        ledger.retry(session.get_one(RawMail, 1))
+        ledger.retry(session, session.get_one(RawMail, 1))
     assert desk.worker.filer.file_all().filed == 1
 
 

@@ -14,6 +14,7 @@ from helpdesk.desk.lifecycle import OutgoingState, TicketStatus
 from helpdesk.desk.outbox import Outgoing
 from helpdesk.desk.reply import Draft, send_reply
 from helpdesk.desk.ticket import Ticket
+from helpdesk.errors import NotAllowed
 from helpdesk.mail.smtp import Answer, Handed
 from tests.desk import Desk
 from tests.mails import mail
@@ -92,6 +93,29 @@ def test_an_agent_can_have_a_refused_mail_sent_again(desk: Desk, ana: User, smtp
         outbox.send_again(session, session.get_one(Outgoing, reply(desk).id), actor=ana, now=utc_now())
     assert desk.send() == 1
     assert smtp_sink.raw[-1] == reply(desk).content
+
+
+@pytest.mark.parametrize("answer", ["que tal", "354 go on", "199 hm"])
+def test_an_answer_that_is_none_never_counts_as_sent(
+    desk: Desk, ana: User, smtp_sink: Sink, answer: str
+) -> None:
+    queue_reply(desk, ana)
+    smtp_sink.answers.append(answer)
+    assert desk.send() == 0
+    assert reply(desk).state == OutgoingState.UNCERTAIN
+
+
+def test_a_second_click_on_send_again_changes_nothing(desk: Desk, ana: User, smtp_sink: Sink) -> None:
+    queue_reply(desk, ana)
+    smtp_sink.answers.append("550 5.7.1 blocked for now")
+    desk.send()
+    with desk.sessions.begin() as session:
+        outbox.send_again(session, session.get_one(Outgoing, reply(desk).id), actor=ana, now=utc_now())
+    with desk.sessions.begin() as session:
+        assert outbox.claim(session, lease_s=60) is not None
+    with desk.sessions.begin() as session, pytest.raises(NotAllowed):
+        outbox.send_again(session, session.get_one(Outgoing, reply(desk).id), actor=ana, now=utc_now())
+    assert reply(desk).state == OutgoingState.HANDING
 
 
 def test_F27_without_a_server_nothing_is_lost(desk: Desk, ana: User) -> None:

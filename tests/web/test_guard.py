@@ -99,5 +99,34 @@ def test_an_agent_does_not_see_the_supervisors_view(agent: Person) -> None:
     assert "no tiene permiso" in agent.get("/tablero", status=403).text
 
 
+ODD = (
+    "/adjuntos/99999999999999999999",
+    "/correo/99999999999999999999/original.eml",
+    "/mensajes/99999999999999999999/formato",
+    "/atenciones/%00",
+    "/atenciones/{number}?respuesta=%00",
+    "/atenciones/{number}?respuesta=no-existe",
+    "/atenciones/{number}/borrador/%00",
+)
+
+
+@pytest.mark.parametrize("path", ODD)
+def test_odd_addresses_are_refused_in_words(agent: Person, desk: Desk, path: str) -> None:
+    desk.file(mail())
+    response = agent.client.get(path.format(number=desk.tickets()[0].number))
+    assert response.status_code in (400, 404)
+    assert "Ir a la bandeja" in response.text
+
+
+def test_odd_fields_break_nothing(agent: Person, desk: Desk) -> None:
+    desk.file(mail())
+    here = f"/atenciones/{desk.tickets()[0].number}"
+    agent.post(f"{here}/asignar", 404, persona="99999999999999999999")
+    agent.post(f"{here}/respuesta", 400, texto="x", clave="\x00")
+    agent.post(f"{here}/deshacer/99999999999999999999", 404)
+    assert "ab" in agent.post(f"{here}/nota", texto="a\x00b").text
+    agent.get(f"{here}?retomar=99999999999999999999")
+
+
 def test_healthz_answers_without_an_account(stranger: Person) -> None:
     assert stranger.get("/healthz").json == {"status": "ok"}

@@ -59,6 +59,14 @@ def test_search_finds_by_name_subject_address_and_number(agent: Person, desk: De
     assert "Asunto especial" in agent.get(f"/bandeja?q={words}").text
 
 
+def test_a_search_finds_a_ticket_wherever_it_stands(agent: Person, desk: Desk) -> None:
+    desk.file(mail(subject="Ya cerrada"))
+    number = desk.tickets()[0].number
+    agent.post(f"/atenciones/{number}/estado", estado="closed")
+    assert "Ya cerrada" not in agent.get("/bandeja").text
+    assert "Ya cerrada" in agent.get(f"/bandeja?q={number}").text
+
+
 def test_a_search_without_result_offers_to_take_it_back(agent: Person, desk: Desk) -> None:
     desk.file(mail())
     page = agent.get("/bandeja?q=%25").text

@@ -89,6 +89,20 @@ def test_a_second_post_of_the_same_form_sends_once(agent: Person, desk: Desk, nu
     assert len([row for row in desk.outgoing() if not row.notice]) == 1
 
 
+def test_a_form_sent_again_with_another_text_is_not_dropped(agent: Person, desk: Desk, number: str) -> None:
+    page = agent.get(f"/atenciones/{number}").text
+    fields = {"texto": "Hola.", "clave": hidden(page, "clave"), "visto": hidden(page, "visto")}
+    sent = agent.post(f"/atenciones/{number}/respuesta", **fields).text
+    undo = re.search(r'action="(/atenciones/[^"]+/deshacer/\d+)"', sent)
+    assert undo is not None
+    agent.post(undo[1])
+    after = agent.post(f"/atenciones/{number}/respuesta", 409, **{**fields, "texto": "Hola, corregido."}).text
+    assert composer(after) == "Hola, corregido."
+    again = {"texto": "Hola, corregido.", "clave": hidden(after, "clave"), "visto": hidden(after, "visto")}
+    agent.post(f"/atenciones/{number}/respuesta", **again)
+    assert sorted(row.state for row in desk.outgoing() if not row.notice) == ["cancelled", "ready"]
+
+
 def test_T60_a_reply_written_before_another_message_came_is_shown_again(
     agent: Person, desk: Desk, number: str
 ) -> None:
