@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from babel.messages.extract import extract_from_dir
 from flask import Flask
 from importlinter.cli import lint_imports
 
@@ -139,6 +140,14 @@ def test_every_failpoint_is_passed_somewhere() -> None:
     code = "\n".join(path.read_text() for path in (ROOT / "helpdesk").rglob("*.py"))
     for name in failpoints.NAMES:
         assert f'failpoints.hit("{name}")' in code
+
+
+def test_what_people_read_can_be_translated() -> None:
+    methods = [("pages/**.html", "jinja2"), ("**.py", "python")]
+    found = {str(message) for _, _, message, _, _ in extract_from_dir(str(ROOT / "helpdesk"), methods)}
+    assert len(found) > 100
+    for table in (words.LINES_ES, words.LINES_SHORT_ES, words.STATUSES_ES, words.OUTGOING_ES, words.EVENTS):
+        assert set(table.values()) <= found
 
 
 def test_T30_nothing_is_shown_unescaped_but_the_caged_mail() -> None:

@@ -2,59 +2,65 @@
 
 from __future__ import annotations
 
+
+def N_(text: str) -> str:
+    """Mark a text for translation where it stands; the page that shows it translates it."""
+    return text
+
+
 LINES_ES = {
-    "abroad": "Quiero trabajar en el extranjero",
-    "return": "Quiero retornar al Perú",
-    "resident_abroad": "Trabajo en el extranjero",
-    "foreigner": "Extranjeros que trabajan en el Perú",
-    "none": "Fuera de ámbito",
+    "abroad": N_("Quiero trabajar en el extranjero"),
+    "return": N_("Quiero retornar al Perú"),
+    "resident_abroad": N_("Trabajo en el extranjero"),
+    "foreigner": N_("Extranjeros que trabajan en el Perú"),
+    "none": N_("Fuera de ámbito"),
 }
 LINES_SHORT_ES = {
-    "abroad": "Ir al extranjero",
-    "return": "Retorno",
-    "resident_abroad": "Residentes fuera",
-    "foreigner": "Extranjeros",
-    "none": "Fuera de ámbito",
+    "abroad": N_("Ir al extranjero"),
+    "return": N_("Retorno"),
+    "resident_abroad": N_("Residentes fuera"),
+    "foreigner": N_("Extranjeros"),
+    "none": N_("Fuera de ámbito"),
 }
-UNSORTED_ES = "Por clasificar"
+UNSORTED_ES = N_("Por clasificar")
 STATUSES_ES = {"open": "Abierta", "waiting": "En espera", "closed": "Cerrada"}
 OUTGOING_ES = {
-    "ready": "por salir",
-    "handing": "saliendo",
-    "sent": "enviada",
-    "uncertain": "se reintentará: el servidor cortó la conexión",
-    "failed": "no se pudo entregar",
-    "cancelled": "deshecha",
+    "ready": N_("por salir"),
+    "handing": N_("saliendo"),
+    "sent": N_("enviada"),
+    "uncertain": N_("se reintentará: el servidor cortó la conexión"),
+    "failed": N_("no se pudo entregar"),
+    "cancelled": N_("deshecha"),
 }
 # What the parser's process says when it fails (helpdesk.mail.sandbox).
 PARSER_REASONS_ES = {
-    "took longer than 20 s": "leerlo tomó más de 20 s",
-    "took longer than 10 s of CPU": "leerlo tomó más de 10 s de procesador",
-    "used more than 512 MB": "leerlo necesitó más de 512 MB de memoria",
-    "the parser process died": "el proceso que lo leía terminó de golpe",
-    "the parser process did not start": "el proceso que lee correos no arrancó",
+    "took longer than 20 s": N_("leerlo tomó más de 20 s"),
+    "took longer than 10 s of CPU": N_("leerlo tomó más de 10 s de procesador"),
+    "used more than 512 MB": N_("leerlo necesitó más de 512 MB de memoria"),
+    "the parser process died": N_("el proceso que lo leía terminó de golpe"),
+    "the parser process did not start": N_("el proceso que lee correos no arrancó"),
 }
 # Every kind of event that `helpdesk.desk.ticket.record` may write.
 EVENTS = {
-    "opened": "Atención abierta",
-    "joined": "Se unió un mensaje",
-    "related": "Menciona otra atención, pero su remitente no está en ella",
-    "automatic": "Correo automático",
-    "bounced": "El correo rebotó",
-    "sorted": "Clasificada",
-    "abstained": "Por clasificar: el clasificador no está seguro",
-    "not_sorted": "Sin clasificar",
-    "line_changed": "Línea cambiada",
-    "line_confirmed": "Línea confirmada",
-    "assigned": "Asignación",
-    "status_changed": "Estado",
-    "acknowledged": "Acuse de recibo",
-    "not_acknowledged": "Sin acuse de recibo",
-    "answer_used": "Respuesta sugerida usada",
-    "replied": "Respuesta escrita",
-    "reply_undone": "Respuesta deshecha",
-    "sent": "Respuesta enviada",
-    "send_failed": "La respuesta no se pudo entregar",
-    "sent_again": "Se intentará enviar otra vez",
-    "noted": "Nota interna",
+    "opened": N_("Atención abierta"),
+    "joined": N_("Se unió un mensaje"),
+    "related": N_("Menciona otra atención, pero su remitente no está en ella"),
+    "automatic": N_("Correo automático"),
+    "bounced": N_("El correo rebotó"),
+    "sorted": N_("Clasificada"),
+    "abstained": N_("Por clasificar: el clasificador no está seguro"),
+    "not_sorted": N_("Sin clasificar"),
+    "line_changed": N_("Línea cambiada"),
+    "line_confirmed": N_("Línea confirmada"),
+    "assigned": N_("Asignación"),
+    "status_changed": N_("Estado"),
+    "acknowledged": N_("Acuse de recibo"),
+    "not_acknowledged": N_("Sin acuse de recibo"),
+    "answer_used": N_("Respuesta sugerida usada"),
+    "replied": N_("Respuesta escrita"),
+    "reply_undone": N_("Respuesta deshecha"),
+    "sent": N_("Respuesta enviada"),
+    "send_failed": N_("La respuesta no se pudo entregar"),
+    "sent_again": N_("Se intentará enviar otra vez"),
+    "noted": N_("Nota interna"),
 }

@@ -63,7 +63,8 @@ def file_size(size: int) -> str:
 
 def line_name(line: str | None) -> str:
     """The short name of a line, or of none."""
-    return words.UNSORTED_ES if line in (None, UNSORTED) else words.LINES_SHORT_ES.get(str(line), str(line))
+    name = words.UNSORTED_ES if line in (None, UNSORTED) else words.LINES_SHORT_ES.get(str(line), str(line))
+    return str(gettext(name))
 
 
 def init_formats(app: Flask) -> None:
