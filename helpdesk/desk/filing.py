@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 50
 # Mails that share a commit: fewer waits for the disk, and no long hold on the number series.
-GROUP = 25
+GROUP = 50
 SNIPPET_CHARACTERS = 160
 NO_SUBJECT = "(sin asunto)"
 

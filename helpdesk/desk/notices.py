@@ -34,6 +34,8 @@ NO_REPLY = (
 )
 
 
+# Addresses for which this session has queued a notice that may not be written yet.
+QUEUED_NOW = "notices queued now"
 DAY = dt.timedelta(hours=24)
 
 _LOCK_ADDRESS = text("select pg_advisory_xact_lock(hashtextextended(:address, 0))")
@@ -64,7 +66,7 @@ def why_not_acknowledge(
 
 def acknowledged_today(session: Session, address: str, now: dt.datetime) -> int:
     """Notices queued to an address in the last 24 hours. Holds a lock on the address until the commit."""
-    if any(isinstance(row, Outgoing) and row.recipient == address for row in session.new):
+    if address in session.info.get(QUEUED_NOW, ()):
         session.flush()  # what this very transaction has queued counts too
     connection = session.connection()
     connection.execute(_LOCK_ADDRESS, {"address": address})
@@ -78,7 +80,9 @@ def acknowledge(
     reason = why_not_acknowledge(session, ticket, message, settings, now)
     if reason is None:
         try:
-            session.add(_acknowledgement(ticket, message, settings, now))
+            notice = _acknowledgement(ticket, message, settings, now)
+            session.add(notice)
+            session.info.setdefault(QUEUED_NOW, set()).add(notice.recipient)
         except ReplyRefused as error:
             reason = str(error)
     kind = "not_acknowledged" if reason else "acknowledged"

@@ -23,7 +23,7 @@ LINES_SHORT_ES = {
     "none": N_("Fuera de ámbito"),
 }
 UNSORTED_ES = N_("Por clasificar")
-STATUSES_ES = {"open": "Abierta", "waiting": "En espera", "closed": "Cerrada"}
+STATUSES_ES = {"open": N_("Abierta"), "waiting": N_("En espera"), "closed": N_("Cerrada")}
 OUTGOING_ES = {
     "ready": N_("por salir"),
     "handing": N_("saliendo"),
