@@ -27,7 +27,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from classifier import Text, corpus_rows, train
-from helpdesk import db, embedded
+from helpdesk import db
 from helpdesk.accounts.users import Role, add_user
 from helpdesk.app import create_app
 from helpdesk.cli.database import seed
@@ -38,6 +38,7 @@ from helpdesk.settings import Settings
 from tests import dovecot
 from tests.conftest import KEY, PASSWORD
 from tests.mails import realistic_mails
+from tests.postgres import start as start_postgres
 
 USER = "banco"
 FETCHED_AT_ONCE = 100
@@ -157,7 +158,7 @@ def prepared(count: int) -> Iterator[tuple[Settings, dovecot.Dovecot, int]]:
 
 def prepared_settings(var: Path) -> Settings:
     """A migrated and seeded database and a trained model."""
-    url = embedded.start(var / "postgres")
+    url = start_postgres()
     db.upgrade(url)
     sessions = db.open_sessions(db.open_engine(url))
     seed(sessions)

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from classifier import corpus_rows, train
-from helpdesk import db, embedded
+from helpdesk import db
 from helpdesk.accounts.users import Role, User, add_user
 from helpdesk.cli.database import seed
 from helpdesk.desk.sorting import Sorter
@@ -21,6 +21,7 @@ from helpdesk.mail.sandbox import ParserProcess
 from helpdesk.settings import Settings
 from tests import chromium, dovecot
 from tests.desk import Desk, open_desk
+from tests.postgres import start as start_postgres
 from tests.smtp_sink import Sink, running_sink
 
 CI = os.environ.get("CI") == "true"
@@ -69,8 +70,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """An embedded server for this run, with a migrated and seeded template database. Yields its address."""
-    root = Path(tempfile.mkdtemp(prefix="infomigra-pg-"))
-    url = embedded.start(root / "data")
+    url = start_postgres()
     admin = create_engine(db.driver_url(url), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         # A test may lose its data when the machine dies; the kills of these tests are of processes.
@@ -84,7 +84,6 @@ def postgres() -> Iterator[str]:
     engine.dispose()
     yield url
     admin.dispose()
-    shutil.rmtree(root, ignore_errors=True)
 
 
 def _database(url: str, name: str) -> str:

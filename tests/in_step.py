@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 from alembic import command
 from alembic.util import CommandError
 
-from helpdesk import db, embedded, settings
+from helpdesk import db, settings
 from helpdesk.desk.lifecycle import LIFECYCLES, Transitions
+from tests.postgres import start as start_postgres
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -56,13 +55,10 @@ def check_migrations(url: str) -> None:
 
 def migrations_out_of_step() -> str | None:
     """What the migrations lack, or nothing."""
-    root = Path(tempfile.mkdtemp(prefix="infomigra-step-"))
     try:
-        check_migrations(embedded.start(root / "data"))
+        check_migrations(start_postgres())
     except CommandError as error:
         return str(error)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
     return None
 
 
