@@ -43,15 +43,14 @@ from helpdesk.desk.ticket import (
 )
 from helpdesk.desk.words import PARSER_REASONS_ES
 from helpdesk.errors import HelpdeskError
-from helpdesk.mail.parsed import Bounce, ParsedMail
+from helpdesk.mail.parsed import ParsedMail
 from helpdesk.mail.sandbox import ParseFailed, ParserProcess
 from helpdesk.settings import Settings
 
 log = logging.getLogger(__name__)
 
+# Mails that are read, and then written, together: fewer waits for the disk and the parser.
 BATCH = 50
-# Mails that share a commit: fewer waits for the disk, and no long hold on the number series.
-GROUP = 50
 SNIPPET_CHARACTERS = 160
 NO_SUBJECT = "(sin asunto)"
 
@@ -120,9 +119,8 @@ class Filer:
             # A mail that failed came back into line after the next batch was claimed: look once more.
             while items := upcoming.result() or self._read_batch():
                 upcoming = reader.submit(self._read_batch)
-                for start in range(0, len(items), GROUP):
-                    for state in self._file_group(items[start : start + GROUP]):
-                        counts = counts.plus(state)
+                for state in self._file_group(items):
+                    counts = counts.plus(state)
                 if progress:
                     progress()
         return counts
@@ -324,11 +322,6 @@ def add_inbound(
     return message
 
 
-def is_final(bounce: Bounce) -> bool:
-    """Whether a delivery report says that the mail will never arrive (RFC 3463: class 5, or no class given)."""
-    return bounce.status is None or bounce.status.startswith("5")
-
-
 def join(
     session: Session, ticket: Ticket, message: Message, mail: ParsedMail, why: str, now: dt.datetime
 ) -> None:
@@ -336,7 +329,7 @@ def join(
     ticket.updated_at = now
     record(session, ticket, "joined", now=now, why=why, message=message.id)
     returned = returned_mail(session, mail)
-    if returned is not None and mail.bounce is not None and is_final(mail.bounce):
+    if returned is not None and mail.bounce is not None and mail.bounce.is_final:
         record(session, ticket, "bounced", now=now, why=mail.bounce.status or "", message=returned.reply_id)
         if returned.reply is not None and returned.reply.bounced_at is None:  # once for each reply (T57)
             returned.reply.bounced_at = now

@@ -199,9 +199,8 @@ def send_due(sessions: Sessions, server: SmtpServer, *, lease_s: float, clock: C
                 settle(session, mail, answer, clock())
             sent += answer.outcome is Handed.ACCEPTED
             if answer.hung_up:
-                return (
-                    sent  # the rest stays due: a server that refuses us is asked once a tick, not once a mail
-                )
+                # The rest stays due: a server that refuses us is asked once a tick, not once a mail.
+                return sent
 
 
 def send_again(session: Session, mail: Outgoing, *, actor: User, now: dt.datetime) -> None:

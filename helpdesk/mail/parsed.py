@@ -59,6 +59,11 @@ class Bounce:
     recipient: str | None
     status: str | None
 
+    @property
+    def is_final(self) -> bool:
+        """Whether the mail will never arrive (RFC 3463, 3.1: class 5, or no status given)."""
+        return self.status is None or self.status.startswith("5")
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedMail:
