@@ -141,8 +141,6 @@ class Filer:
             return self.parser.parse(raw.raw or b"")
         except ParseFailed as failure:
             return failure
-        except OSError as error:  # the parser's process could not even be started
-            return ParseFailed(f"the parser did not start ({type(error).__name__})")
 
     def _predict(self, parsed: list[Parsed]) -> list[classifier.Prediction | None]:
         texts = [

@@ -116,9 +116,9 @@ def _row(folder: Folder, mail: FetchedMail, now: dt.datetime) -> dict[str, objec
     }
 
 
-def set_aside_exhausted(session: Session, attempts_allowed: int) -> int:
+def set_aside_exhausted(session: Session, attempts_allowed: int) -> None:
     """Set aside what was taken as often as is allowed and never came to an end: its workers died (T26)."""
-    done = session.execute(
+    session.execute(
         update(RawMail)
         .where(
             RawMail.state == MailState.RECEIVED.value,
@@ -126,9 +126,7 @@ def set_aside_exhausted(session: Session, attempts_allowed: int) -> int:
             RawMail.lease_until < func.now(),
         )
         .values(state=MailState.SET_ASIDE.value, reason=WORKER_DIED, lease_until=None)
-        .returning(RawMail.id)
     )
-    return len(done.all())
 
 
 def claim(session: Session, *, limit: int, lease_s: float) -> list[RawMail]:

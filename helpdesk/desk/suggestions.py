@@ -75,17 +75,9 @@ def suggest(
     return rows
 
 
-def suggest_again(
-    session: Session,
-    ticket: Ticket,
-    message: Message,
-    prediction: Prediction | None,
-    catalogue: Catalogue,
-    now: dt.datetime,
-) -> list[Suggestion]:
-    """Offer answers anew, in place of those offered before and not used."""
+def withdraw(session: Session, ticket: Ticket) -> None:
+    """Take back what was offered on a ticket and not used."""
     session.execute(delete(Suggestion).where(Suggestion.ticket_id == ticket.id, Suggestion.used_at.is_(None)))
-    return suggest(session, ticket, message, prediction, catalogue, now)
 
 
 def suggestions_of(session: Session, ticket: Ticket) -> list[Suggestion]:

@@ -101,8 +101,8 @@ class ParserProcess:
         if self._child is not None and self._child.poll() is None:
             return self._child
         self._kill()
-        self._child = _start()
         try:
+            self._child = _start()
             _read(self._child, 1, time.monotonic() + START_LIMIT_S)
         except (OSError, EOFError) as error:
             self._kill()

@@ -25,7 +25,7 @@ from helpdesk.desk.outbox import Outgoing, queue_of_ticket
 from helpdesk.desk.queue import View, next_open
 from helpdesk.desk.reply import Draft
 from helpdesk.desk.sorting import change_line, prediction_of
-from helpdesk.desk.suggestions import suggest_again, suggestions_of
+from helpdesk.desk.suggestions import suggest, suggestions_of, withdraw
 from helpdesk.desk.ticket import Ticket, assign, change_status, find_ticket, lock_ticket
 from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
 from helpdesk.web.guard import row_id
@@ -195,7 +195,8 @@ def sort(number: str) -> Response:
         change_line(session(), row, line, now=now, actor=me)
         first = next((message for message in row.messages if message.direction == Direction.INBOUND), None)
         if first is not None:
-            suggest_again(session(), row, first, prediction_of(session(), row), catalogue(), now)
+            withdraw(session(), row)
+            suggest(session(), row, first, prediction_of(session(), row), catalogue(), now)
 
     return _act(row, decide)
 
