@@ -63,7 +63,7 @@ class Desk:
         with self.sessions() as session:
             rows = list(session.scalars(select(Ticket).order_by(Ticket.id)))
             for row in rows:
-                _ = (row.requester, row.assignee, row.related_ticket, row.events)
+                _ = (row.requester, row.assignee, row.review_of, row.events)
                 for message in row.messages:
                     _ = (message.attachments, message.author)
             return rows

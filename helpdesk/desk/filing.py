@@ -26,9 +26,10 @@ from helpdesk import failpoints
 from helpdesk.db import Sessions, utc_now
 from helpdesk.desk import ledger
 from helpdesk.desk.answers import Catalogue
+from helpdesk.desk.files import attach
 from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.lifecycle import MailState, TicketStatus
-from helpdesk.desk.message import Direction, Message, attach
+from helpdesk.desk.message import Direction, Message
 from helpdesk.desk.notices import acknowledge
 from helpdesk.desk.sorting import Sorter, sort
 from helpdesk.desk.suggestions import suggest
@@ -238,7 +239,7 @@ class Filer:
         suggest(session, ticket, message, row, self.catalogue, now)
         acknowledge(session, ticket, message, self.settings, now)
         if thread.related is not None:
-            ticket.related_ticket_id = thread.related.id
+            ticket.review_of_id = thread.related.id
             record(session, ticket, "related", now=now, why=thread.why, named=thread.related.number)
         if message.automatic:
             # Nobody waits for an answer to a machine; it is kept, found, and never in the way.

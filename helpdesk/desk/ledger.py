@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -55,6 +56,10 @@ class RawMail(Base):
     uidvalidity: Mapped[int]
     uid: Mapped[int]
     sha256: Mapped[str | None] = mapped_column(index=True)
+    # Of what follows the header: the same mail by another way has other trace headers (T10).
+    body_sha256: Mapped[str | None] = mapped_column(index=True)
+    # From the Sent folder: written by us.
+    sent: Mapped[bool] = mapped_column(default=False)
     size: Mapped[int]
     truncated: Mapped[bool] = mapped_column(default=False)
     raw: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
@@ -88,16 +93,21 @@ def last_uid(session: Session, folder: Folder) -> int:
     return session.scalar(query) or 0
 
 
-def enter(session: Session, folder: Folder, mails: list[FetchedMail], now: dt.datetime) -> int:
-    """Write messages into the ledger; one that is there already is left alone. Returns how many were new."""
-    rows = [_row(folder, mail, now) for mail in mails]
+def enter(
+    session: Session, folder: Folder, mails: list[FetchedMail], now: dt.datetime, *, sent: bool = False
+) -> int:
+    """Write messages into the ledger; one that is there already is left alone. Returns how many were new.
+
+    `sent` says that the folder holds what we wrote ourselves.
+    """
+    rows = [_row(folder, mail, now, sent) for mail in mails]
     if not rows:
         return 0
     statement = insert(RawMail).on_conflict_do_nothing().returning(RawMail.id)
     return len(session.scalars(statement, rows).all())
 
 
-def _row(folder: Folder, mail: FetchedMail, now: dt.datetime) -> dict[str, object]:
+def _row(folder: Folder, mail: FetchedMail, now: dt.datetime, sent: bool) -> dict[str, object]:
     gone = mail.raw is None
     return {
         "mailbox_id": folder.mailbox_id,
@@ -105,6 +115,7 @@ def _row(folder: Folder, mail: FetchedMail, now: dt.datetime) -> dict[str, objec
         "uidvalidity": folder.uidvalidity,
         "uid": mail.uid,
         "sha256": None if mail.raw is None else hashlib.sha256(mail.raw).hexdigest(),
+        "body_sha256": None if mail.raw is None else body_sha256(mail.raw),
         "size": mail.size,
         "truncated": mail.truncated,
         "raw": mail.raw,
@@ -113,7 +124,14 @@ def _row(folder: Folder, mail: FetchedMail, now: dt.datetime) -> dict[str, objec
         "reason": "desapareció del buzón antes de poder leerse" if gone else None,
         "marked_at": now if gone else None,
         "attempts": 0,
+        "sent": sent,
     }
+
+
+def body_sha256(raw: bytes) -> str:
+    """The hash of what follows the header's blank line, line ends made alike; of nothing when there is none."""
+    body = re.split(rb"\r?\n\r?\n", raw, maxsplit=1)[1:]
+    return hashlib.sha256(b"".join(body).replace(b"\r\n", b"\n").rstrip()).hexdigest()
 
 
 def set_aside_exhausted(session: Session, attempts_allowed: int) -> None:

@@ -23,6 +23,7 @@ class MailState(StrEnum):
     DUPLICATE = "duplicate"  # the very same mail is filed already
     SET_ASIDE = "set_aside"  # could not be filed; the reason is kept; can be retried
     VANISHED = "vanished"  # gone from the server before it could be read
+    UNRELATED = "unrelated"  # mail of the Sent folder that belongs to no ticket: known, and left alone
 
 
 class OutgoingState(StrEnum):
@@ -45,11 +46,15 @@ TICKET: Transitions = {
     TicketStatus.CLOSED: frozenset({TicketStatus.OPEN, TicketStatus.WAITING}),
 }
 MAIL: Transitions = {
-    MailState.RECEIVED: frozenset({MailState.FILED, MailState.DUPLICATE, MailState.SET_ASIDE}),
-    MailState.SET_ASIDE: frozenset({MailState.RECEIVED}),
+    MailState.RECEIVED: frozenset(
+        {MailState.FILED, MailState.DUPLICATE, MailState.SET_ASIDE, MailState.UNRELATED}
+    ),
+    # Tried again, or filed by a person as it is.
+    MailState.SET_ASIDE: frozenset({MailState.RECEIVED, MailState.FILED}),
     MailState.FILED: frozenset(),
     MailState.DUPLICATE: frozenset(),
     MailState.VANISHED: frozenset(),
+    MailState.UNRELATED: frozenset(),
 }
 OUTGOING: Transitions = {
     OutgoingState.READY: frozenset({OutgoingState.HANDING, OutgoingState.CANCELLED}),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import CheckConstraint, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from classifier import LINES
 from helpdesk.db import Base, Sessions
+from helpdesk.desk.lifecycle import state_check
 from helpdesk.errors import SettingsError
 from helpdesk.mail.imap import ImapAccount
 from helpdesk.settings import LOOPBACK, read_secret
@@ -16,14 +19,46 @@ from helpdesk.settings import LOOPBACK, read_secret
 FAILED_POLLS_UNTIL_RED = 3
 
 
+class MailboxKind(StrEnum):
+    """Where a mailbox's mail comes from."""
+
+    IMAP = "imap"
+    IMPORT = "import"  # files that somebody brought; never polled
+
+
+class Auth(StrEnum):
+    """How we sign in to a mailbox."""
+
+    PASSWORD = "password"
+    XOAUTH2 = "xoauth2"
+    OAUTHBEARER = "oauthbearer"  # RFC 7628
+
+
+class Grant(StrEnum):
+    """How an access token is asked for (RFC 6749)."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    REFRESH_TOKEN = "refresh_token"
+
+
 class Mailbox(Base):
-    """One folder of one IMAP account. The password stays in its file, never in the database."""
+    """One folder of one IMAP account. Secrets stay in their files, never in the database.
+
+    `password_file` holds the password, or with OAuth the client secret (client credentials) or the refresh token.
+    """
 
     __tablename__ = "mailbox"
-    __table_args__ = (CheckConstraint("poll_interval_s >= 1", name="poll_interval_positive"),)
+    __table_args__ = (
+        CheckConstraint("poll_interval_s >= 1", name="poll_interval_positive"),
+        CheckConstraint(state_check(MailboxKind, "kind"), name="kind_known"),
+        CheckConstraint(state_check(Auth, "auth"), name="auth_known"),
+        CheckConstraint(state_check(Grant, "oauth_grant"), name="oauth_grant_known"),
+        CheckConstraint(f"default_line in {LINES}", name="default_line_known"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str] = mapped_column(default=MailboxKind.IMAP.value)
     host: Mapped[str]
     port: Mapped[int]
     username: Mapped[str]
@@ -32,6 +67,24 @@ class Mailbox(Base):
     tls: Mapped[bool] = mapped_column(default=True)
     active: Mapped[bool] = mapped_column(default=True)
     poll_interval_s: Mapped[int] = mapped_column(default=60)
+    # The line of mail that the classifier does not dare to sort; null: "por clasificar".
+    default_line: Mapped[str | None]
+    auth: Mapped[str] = mapped_column(default=Auth.PASSWORD.value)
+    oauth_grant: Mapped[str | None]
+    token_url: Mapped[str | None]
+    client_id: Mapped[str | None]
+    client_secret_file: Mapped[str | None]  # only where a refresh token needs it besides
+    scope: Mapped[str | None]
+    idle: Mapped[bool] = mapped_column(default=True)
+    # Null: the folder that the server calls \\Sent; empty: none is read or written.
+    sent_folder: Mapped[str | None]
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    due_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    error_kind: Mapped[str | None]
+    # Set by an error that only a person can mend (a wrong password): nothing is tried until then.
+    halted_at: Mapped[dt.datetime | None]
+    watcher: Mapped[str | None]
+    watch_until: Mapped[dt.datetime | None]
     polled_at: Mapped[dt.datetime | None]
     succeeded_at: Mapped[dt.datetime | None]
     failures: Mapped[int] = mapped_column(default=0)

@@ -1,19 +1,21 @@
-"""What was said on a ticket: inbound mail, outbound replies and notices, internal notes; and attachments."""
+"""What was said on a ticket: inbound mail, outbound replies and notices, internal notes."""
 
 from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import CheckConstraint, ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from helpdesk.accounts.users import User
 from helpdesk.db import Base
 from helpdesk.desk.lifecycle import state_check
 from helpdesk.desk.ticket import Ticket
-from helpdesk.mail.parsed import ParsedAttachment
+
+if TYPE_CHECKING:
+    from helpdesk.desk.files import Attachment
 
 
 class Direction(StrEnum):
@@ -54,60 +56,17 @@ class Message(Base):
     raw_mail_id: Mapped[int | None] = mapped_column(ForeignKey("raw_mail.id"), unique=True)
     undone_at: Mapped[dt.datetime | None]
     bounced_at: Mapped[dt.datetime | None]
+    bounce_status: Mapped[str | None]
+    cc: Mapped[list[str]] = mapped_column(default=list)
+    contains: Mapped[list[str]] = mapped_column(default=list)
+    # An agent's address, when the agent forwarded this mail to the desk.
+    forwarded_by: Mapped[str | None]
+    # How an outbound message came to be known that was not written here: "sent-folder" or "copy".
+    written_elsewhere: Mapped[str | None]
 
     ticket: Mapped[Ticket] = relationship(back_populates="messages")
     author: Mapped[User | None] = relationship()
     attachments: Mapped[list[Attachment]] = relationship(order_by="Attachment.id")
-
-
-class Blob(Base):
-    """Content, stored once under its SHA-256."""
-
-    __tablename__ = "blob"
-
-    sha256: Mapped[str] = mapped_column(primary_key=True)
-    size: Mapped[int]
-    content: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class Attachment(Base):
-    """A named file of a message; its content is a blob."""
-
-    __tablename__ = "attachment"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    message_id: Mapped[int] = mapped_column(ForeignKey("message.id"), index=True)
-    name: Mapped[str]
-    type: Mapped[str]
-    size: Mapped[int]
-    inline: Mapped[bool] = mapped_column(default=False)
-    sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"), index=True)
-
-    message: Mapped[Message] = relationship(back_populates="attachments")
-
-
-def attach(session: Session, message: Message, files: tuple[ParsedAttachment, ...]) -> None:
-    """Store a mail's files with its message; equal content is stored once.
-
-    Blobs are written in the order of their hash, so that two workers never wait for each other in a ring.
-    """
-    blobs = {
-        file.sha256: {"sha256": file.sha256, "size": file.size, "content": file.content} for file in files
-    }
-    if blobs:
-        rows = [blobs[key] for key in sorted(blobs)]
-        session.execute(insert(Blob).on_conflict_do_nothing(index_elements=["sha256"]), rows)
-    session.add_all(
-        Attachment(
-            message_id=message.id,
-            name=file.name,
-            type=file.type,
-            size=file.size,
-            inline=file.inline,
-            sha256=file.sha256,
-        )
-        for file in files
-    )
 
 
 def last_public_message(session: Session, ticket: Ticket, *, by_people: bool = False) -> Message | None:

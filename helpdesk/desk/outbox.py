@@ -12,7 +12,18 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, func, or_, select, text, update
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from helpdesk import failpoints
@@ -43,14 +54,19 @@ class Outgoing(Base):
         ),
         Index("ix_outgoing_recipient", "recipient", "created_at"),
         Index("ix_outgoing_ticket_id", "ticket_id"),
+        Index("ix_outgoing_to_copy", "id", postgresql_where=text("state = 'sent' and copied_at is null")),
+        # Each recipient of a mail is a row with its own fate; all of them carry the same bytes.
+        UniqueConstraint("message_id", "recipient"),
+        UniqueConstraint("reply_id", "recipient"),
+        UniqueConstraint("idempotency_key", "recipient"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
-    reply_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"), unique=True)
+    reply_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
     notice: Mapped[bool] = mapped_column(default=False)
-    idempotency_key: Mapped[str] = mapped_column(unique=True)
-    message_id: Mapped[str] = mapped_column(unique=True)
+    idempotency_key: Mapped[str]
+    message_id: Mapped[str]
     envelope_from: Mapped[str]
     recipient: Mapped[str]
     content: Mapped[bytes] = mapped_column(LargeBinary)
@@ -62,6 +78,9 @@ class Outgoing(Base):
     fence: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[dt.datetime | None]
     reason: Mapped[str] = mapped_column(default="")
+    # When the mail's copy was found in, or put into, the Sent folder.
+    copied_at: Mapped[dt.datetime | None]
+    bounced_at: Mapped[dt.datetime | None]
 
     ticket: Mapped[Ticket] = relationship()
     reply: Mapped[Message | None] = relationship()

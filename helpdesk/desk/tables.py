@@ -3,13 +3,16 @@
 from helpdesk.accounts.users import User
 from helpdesk.db import Base
 from helpdesk.desk.answers import Answer
+from helpdesk.desk.files import Attachment, Blob, Preview
+from helpdesk.desk.health import ServiceHealth
 from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.mailbox import Mailbox
-from helpdesk.desk.message import Attachment, Blob, Message
+from helpdesk.desk.message import Message
 from helpdesk.desk.outbox import Outgoing
+from helpdesk.desk.reconcile import Reconciliation
 from helpdesk.desk.sorting import Prediction
 from helpdesk.desk.suggestions import Suggestion
-from helpdesk.desk.ticket import Event, NumberSeries, Requester, Ticket
+from helpdesk.desk.ticket import Event, NumberSeries, Participant, Requester, Ticket, TicketLink
 
 metadata = Base.metadata
 
@@ -22,11 +25,16 @@ __all__ = [
     "Message",
     "NumberSeries",
     "Outgoing",
+    "Participant",
     "Prediction",
+    "Preview",
     "RawMail",
+    "Reconciliation",
     "Requester",
+    "ServiceHealth",
     "Suggestion",
     "Ticket",
+    "TicketLink",
     "User",
     "metadata",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, bindparam, func, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
@@ -64,13 +64,55 @@ class Ticket(Base):
     updated_at: Mapped[dt.datetime]
     first_response_at: Mapped[dt.datetime | None]
     closed_at: Mapped[dt.datetime | None]
-    related_ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
+    # Merged: the ticket that holds its messages now, and gets its later mail.
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"), index=True)
+    # "Por revisar": the ticket that its mail names while its sender is not on it; an agent decides.
+    review_of_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"), index=True)
 
     requester: Mapped[Requester | None] = relationship()
     assignee: Mapped[User | None] = relationship()
-    related_ticket: Mapped[Ticket | None] = relationship(remote_side=[id])
+    merged_into: Mapped[Ticket | None] = relationship(remote_side=[id], foreign_keys=[merged_into_id])
+    review_of: Mapped[Ticket | None] = relationship(remote_side=[id], foreign_keys=[review_of_id])
+    participants: Mapped[list[Participant]] = relationship(order_by="Participant.id")
     messages: Mapped[list[Message]] = relationship(back_populates="ticket", order_by="Message.id")
     events: Mapped[list[Event]] = relationship(order_by="Event.id")
+
+
+class Participant(Base):
+    """Somebody besides the requester whose mail may join the ticket, because an agent said so."""
+
+    __tablename__ = "participant"
+    __table_args__ = (
+        UniqueConstraint("ticket_id", "address"),
+        CheckConstraint("address = lower(address)", name="address_lower"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    address: Mapped[str]
+    name: Mapped[str] = mapped_column(default="")
+    added_at: Mapped[dt.datetime]
+    added_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+
+
+class TicketLink(Base):
+    """Two tickets that have to do with each other; `kind` says how, read from `ticket` to `other`."""
+
+    __tablename__ = "ticket_link"
+    __table_args__ = (
+        UniqueConstraint("ticket_id", "other_id"),
+        CheckConstraint("ticket_id <> other_id", name="two_tickets"),
+        CheckConstraint("kind in ('follows', 'mentions', 'split_from', 'see_also')", name="kind_known"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    other_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), index=True)
+    kind: Mapped[str]
+    at: Mapped[dt.datetime]
+
+    ticket: Mapped[Ticket] = relationship(foreign_keys=[ticket_id])
+    other: Mapped[Ticket] = relationship(foreign_keys=[other_id])
 
 
 class Event(Base):

@@ -32,6 +32,14 @@ OUTGOING_ES = {
     "failed": N_("no se pudo entregar"),
     "cancelled": N_("deshecha"),
 }
+MAIL_ES = {
+    "received": N_("por archivar"),
+    "filed": N_("archivado"),
+    "duplicate": N_("duplicado"),
+    "set_aside": N_("apartado"),
+    "vanished": N_("desapareció del buzón"),
+    "unrelated": N_("enviado sin atención"),
+}
 # What the parser's process says when it fails (helpdesk.mail.sandbox).
 PARSER_REASONS_ES = {
     "took longer than 20 s": N_("leerlo tomó más de 20 s"),

@@ -24,6 +24,17 @@ MAX_NAME_CHARACTERS = 120
 MAX_SUBJECT_CHARACTERS = 998  # RFC 5322, 2.1.1: the longest line a mail may have
 MAX_REFERENCES = 100
 
+# What a mail may hold besides text and files, by the names that `ParsedMail.contains` uses.
+CONTENTS = (
+    "smime-signed",
+    "smime-encrypted",
+    "pgp-signed",
+    "pgp-encrypted",
+    "calendar",
+    "tnef",
+    "nested-message",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -66,11 +77,22 @@ class Bounce:
 
 
 @dataclass(frozen=True, slots=True)
+class Forwarded:
+    """The mail that somebody passed on: who had written it, about what, when (None: unreadable), and its words."""
+
+    sender: Address
+    subject: str
+    date: dt.datetime | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedMail:
     """One mail, read. `sender` is empty when the From header names nobody for certain.
 
-    `new_text` is what the sender wrote now; `text` is everything. `headers` are the top-level headers that
-    intake decides by, decoded, in the order of the mail, names in lower case.
+    `new_text` is what the sender wrote now; `text` is everything. `forwarded` is set when the mail does nothing
+    but pass another one on. `contains` names what else is in it (`CONTENTS`). `headers` are the top-level headers
+    that intake decides by, decoded, in the order of the mail, names in lower case.
     """
 
     sender: tuple[Address, ...] = ()
@@ -91,6 +113,8 @@ class ParsedMail:
     language: str | None = None
     defects: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    forwarded: Forwarded | None = None
+    contains: tuple[str, ...] = ()
 
     def header(self, name: str) -> str | None:
         """The first kept header of this name (lower case), or None."""
@@ -119,6 +143,8 @@ class ParsedMail:
             "bounce": asdict(self.bounce) if self.bounce else None,
             "language": self.language,
             "defects": list(self.defects),
+            "forwarded": _forwarded_json(self.forwarded),
+            "contains": list(self.contains),
         }
 
     def to_wire(self) -> tuple[dict[str, Any], list[bytes]]:
@@ -153,6 +179,8 @@ class ParsedMail:
             language=wire["language"],
             defects=tuple(wire["defects"]),
             headers=tuple((name, value) for name, value in wire["headers"]),
+            forwarded=_forwarded(wire["forwarded"]),
+            contains=tuple(wire["contains"]),
         )
 
     def with_defects(self, *more: str) -> ParsedMail:
@@ -166,3 +194,22 @@ def _people(addresses: tuple[Address, ...]) -> list[dict[str, str]]:
 
 def _addresses(entries: list[dict[str, str]]) -> tuple[Address, ...]:
     return tuple(Address(entry["name"], entry["address"]) for entry in entries)
+
+
+def _forwarded_json(forwarded: Forwarded | None) -> dict[str, Any] | None:
+    if forwarded is None:
+        return None
+    date = forwarded.date.isoformat() if forwarded.date else None
+    return {
+        "from": _people((forwarded.sender,))[0],
+        "subject": forwarded.subject,
+        "date": date,
+        "text": forwarded.text,
+    }
+
+
+def _forwarded(entry: dict[str, Any] | None) -> Forwarded | None:
+    if entry is None:
+        return None
+    date = dt.datetime.fromisoformat(entry["date"]) if entry["date"] else None
+    return Forwarded(_addresses([entry["from"]])[0], entry["subject"], date, entry["text"])

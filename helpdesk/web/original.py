@@ -8,8 +8,9 @@ from flask import Blueprint, Response, abort, render_template, send_file
 from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
+from helpdesk.desk.files import Attachment, Blob
 from helpdesk.desk.ledger import RawMail
-from helpdesk.desk.message import Attachment, Blob, Message
+from helpdesk.desk.message import Message
 from helpdesk.web.guard import FILE_CSP, MAIL_CSP
 from helpdesk.web.session import session
 

@@ -104,8 +104,8 @@ def test_T03_a_stranger_with_a_good_token_opens_a_ticket_of_their_own(desk: Desk
     desk.file(mail("Soy otra persona.", sender="x@evil.example", reply_to_id=ours))
     first, second = desk.tickets()
     assert len(first.messages) == 2
-    assert second.related_ticket is not None
-    assert second.related_ticket.number == first.number
+    assert second.review_of is not None
+    assert second.review_of.number == first.number
     assert "related" in events(second)
 
 
@@ -255,7 +255,7 @@ def test_50_attachments_are_all_kept_and_equal_content_is_stored_once(desk: Desk
     assert names == [f"archivo-{n}.pdf" for n in range(50)]
     from sqlalchemy import func, select
 
-    from helpdesk.desk.message import Blob
+    from helpdesk.desk.files import Blob
 
     with desk.sessions() as session:
         assert session.scalar(select(func.count()).select_from(Blob)) == 50

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from helpdesk.mail.parse import parse
-from helpdesk.mail.sandbox import MAILS_PER_CHILD, ParseFailed, ParserProcess
+from helpdesk.mail.sandbox import LIMITS, ParseFailed, ParserProcess
 
 MAIL = "From: Ana <ana@example.com>\nSubject: Señal\n\nBuenos días a todos\n".encode()
 
@@ -25,13 +25,13 @@ def parser() -> Iterator[ParserProcess]:
 
 
 def child_of(parser: ParserProcess) -> subprocess.Popen[bytes]:
-    child = parser._child
+    child = parser._child._process
     assert child is not None
     return child
 
 
 def test_the_child_reads_as_the_parser_does_also_after_its_worker_was_renewed(parser: ParserProcess) -> None:
-    for _ in range(MAILS_PER_CHILD + 5):
+    for _ in range(LIMITS.requests_per_worker + 5):
         assert parser.parse(MAIL) == parse(MAIL)
 
 
@@ -43,7 +43,7 @@ def test_a_mail_of_25_mb_passes_through_both_pipes(parser: ParserProcess) -> Non
 
 def test_no_child_is_started_before_it_is_needed_and_none_is_left() -> None:
     with ParserProcess() as parser:
-        assert parser._child is None
+        assert parser._child._process is None
         parser.parse(MAIL)
         child = child_of(parser)
     assert child.returncode is not None
