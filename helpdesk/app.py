@@ -22,14 +22,18 @@ from helpdesk.settings import Settings, load
 from helpdesk.web.formats import init_formats
 from helpdesk.web.guard import init_guard
 from helpdesk.web.health import health
+from helpdesk.web.joining import joining
+from helpdesk.web.ledger import ledger
+from helpdesk.web.mailboxes import mailboxes
 from helpdesk.web.original import original
 from helpdesk.web.queue import queue
+from helpdesk.web.reply import reply
+from helpdesk.web.sending import sending
 from helpdesk.web.session import CATALOGUE, SETTINGS, db
-from helpdesk.web.set_aside import set_aside
 from helpdesk.web.supervisor import supervisor
 from helpdesk.web.ticket import ticket
 
-BLUEPRINTS = (health, queue, ticket, original, set_aside, supervisor)
+BLUEPRINTS = (health, queue, ticket, joining, reply, sending, original, ledger, mailboxes, supervisor)
 MAX_FORM_BYTES = 1_000_000
 FORM_PARTS = 50
 

@@ -25,11 +25,22 @@ class StaleReply(ReplyRefused):
     """Somebody wrote on the ticket after the agent opened it (T60)."""
 
 
-class MailboxUnreachable(HelpdeskError):
+class MailboxError(HelpdeskError):
+    """A mailbox could not be read.
+
+    `kind` names what happened (`helpdesk.mail.trouble.Trouble`), `detail` is what the server said, shortened.
+    """
+
+    def __init__(self, sentence: str, kind: str, detail: str = "") -> None:
+        super().__init__(sentence)
+        self.kind, self.detail = kind, detail
+
+
+class MailboxUnreachable(MailboxError):
     """The mailbox cannot be read now; a later poll tries again."""
 
 
-class MailboxRefused(HelpdeskError):
+class MailboxRefused(MailboxError):
     """The mailbox refused the user or the folder; trying again does not help until somebody mends it."""
 
 

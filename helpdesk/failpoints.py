@@ -9,7 +9,24 @@ from __future__ import annotations
 import os
 import signal
 
-NAMES = ("after-fetch", "after-raw-commit", "inside-filing", "before-marking", "after-claim", "after-send")
+# In the order in which one mail, and the answer to it, pass them.
+RECEIVING = (
+    "after-mailbox-lease",
+    "after-search",
+    "after-fetch",
+    "inside-raw-commit",
+    "after-raw-commit",
+)
+FILING = (
+    "after-filing-claim",
+    "after-parsing",
+    "inside-filing",
+    "before-filing-commit",
+    "after-filing",
+)
+MARKING = ("before-marking", "after-marking", "before-lease-end")
+SENDING = ("after-claim", "before-data", "after-send", "inside-settling", "after-settling")
+NAMES = RECEIVING + FILING + MARKING + SENDING
 
 _passes: dict[str, int] = {}
 

@@ -67,6 +67,11 @@ class Settings(BaseSettings):
     own_addresses: str = Field(
         "", description="More addresses of ours, by commas: mail from them is never answered."
     )
+    plus_addressing: bool = Field(
+        False,
+        description="Whether the mailbox takes `local+anything@domain`: replies then carry such a Reply-To, which "
+        "finds their ticket in whatever mail program. Turn on only after a test mail arrived.",
+    )
     smtp_host: str = Field("127.0.0.1", description="SMTP server that takes our mail.")
     smtp_port: int = Field(25, ge=1, le=65535, description="Its port.")
     smtp_security: Literal["starttls", "tls", "none"] = Field(
@@ -79,8 +84,33 @@ class Settings(BaseSettings):
     acknowledgements_per_day: int = Field(
         3, ge=0, description="Most acknowledgements to one address in 24 hours."
     )
+    acknowledgements_per_domain_minute: int = Field(
+        60, ge=0, description="Most acknowledgements to the addresses of one domain in a minute."
+    )
+    loop_mails_per_hour: int = Field(
+        30, ge=1, description="Mail from one address beyond this many in an hour is taken for a machine's."
+    )
+    loop_joins_per_hour: int = Field(
+        12, ge=1, description="Mail to one ticket beyond this many in an hour does not open it again."
+    )
+    reopen_days: int = Field(
+        30,
+        ge=0,
+        description="Days in which an answer opens a closed ticket again; later it becomes a new, linked one.",
+    )
+    authserv_ids: str = Field(
+        "",
+        description="Names, by commas, by which our own mail border signs Authentication-Results (RFC 8601). "
+        "Empty: no verdict is believed.",
+    )
     acknowledge_within_h: int = Field(
         24, ge=1, description="Older mail (an import, a restore) is not acknowledged."
+    )
+    clamav: str | None = Field(
+        None,
+        pattern=r"^(unix:/.+|(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5})$",
+        description="ClamAV's daemon (`host:port` or `unix:/path`): every file is held until it has passed it. "
+        "Absent: files are not scanned.",
     )
     max_message_bytes: int = Field(
         25_000_000, ge=100_000, description="A larger mail is stored as headers and first megabyte."
@@ -123,6 +153,12 @@ class Settings(BaseSettings):
         """Our own addresses, lower case."""
         extra = (address.strip().lower() for address in self.own_addresses.split(","))
         return frozenset({self.mail_from.lower(), *filter(None, extra)})
+
+    @cached_property
+    def borders(self) -> frozenset[str]:
+        """The authserv-ids that we believe, lower case."""
+        names = (name.strip().lower() for name in self.authserv_ids.split(","))
+        return frozenset(filter(None, names))
 
     @property
     def secure_cookies(self) -> bool:

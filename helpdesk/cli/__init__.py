@@ -13,8 +13,10 @@ from sqlalchemy.exc import OperationalError
 
 from helpdesk.cli.accounts import user
 from helpdesk.cli.database import db
-from helpdesk.cli.mail import mail, mailbox
+from helpdesk.cli.mail import mail
+from helpdesk.cli.mailbox import mailbox
 from helpdesk.cli.processes import demo, web, worker
+from helpdesk.cli.sending import resume_sending
 from helpdesk.cli.sorting import classify, suggest
 from helpdesk.errors import HelpdeskError
 
@@ -44,5 +46,6 @@ def main() -> None:
     """
 
 
+mail.add_command(resume_sending)
 for command in (demo, web, worker, db, user, mailbox, mail, classify, suggest):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""`helpdesk mailbox` and `helpdesk mail`: what we read, and reading it."""
+"""`helpdesk mail`: reading it, and looking at it."""
 
 from __future__ import annotations
 
@@ -9,106 +9,21 @@ from pathlib import Path
 
 import click
 
+from helpdesk.cli.importing import mail_import
 from helpdesk.cli.progress import progress
-from helpdesk.desk.intake import Poll, check, poll_all
-from helpdesk.desk.mailbox import add_mailbox, mailboxes
-from helpdesk.desk.worker import open_sessions_of, open_worker
+from helpdesk.desk.intake import Poll, poll_all
+from helpdesk.desk.worker import open_worker
 from helpdesk.mail.parsed import ParsedMail
 from helpdesk.mail.sandbox import ParseFailed, ParserProcess
 from helpdesk.settings import load
 
 
 @click.group()
-def mailbox() -> None:
-    """Mailboxes that are read."""
-
-
-@mailbox.command("add")
-@click.argument("name")
-@click.option("--host", required=True, help="IMAP server.")
-@click.option("--port", type=click.IntRange(1, 65535), required=True, help="Its port; 993 for TLS.")
-@click.option("--user", "username", required=True, help="IMAP user.")
-@click.option(
-    "--password-file", type=click.Path(path_type=Path), required=True, help="File with the password."
-)
-@click.option("--folder", default="INBOX", show_default=True, help="Folder to read.")
-@click.option(
-    "--poll-interval", type=click.IntRange(1), default=60, show_default=True, help="Seconds between polls."
-)
-@click.option("--no-tls", is_flag=True, help="Plain text; only for a server on this machine.")
-def mailbox_add(
-    name: str,
-    host: str,
-    port: int,
-    username: str,
-    password_file: Path,
-    folder: str,
-    poll_interval: int,
-    no_tls: bool,
-) -> None:
-    """Add a mailbox.
-
-    \b
-    Example:
-      helpdesk mailbox add consultas --host imap.example.com --port 993 \\
-        --user consultas@example.com --password-file /run/secrets/imap
-    """
-    with open_sessions_of(load()) as sessions, sessions.begin() as session:
-        add_mailbox(
-            session,
-            name=name,
-            host=host,
-            port=port,
-            username=username,
-            password_file=password_file,
-            folder=folder,
-            tls=not no_tls,
-            poll_interval_s=poll_interval,
-        )
-    click.echo(f"Mailbox {name} added. Try it: helpdesk mailbox check {name}")
-
-
-@mailbox.command("list")
-def mailbox_list() -> None:
-    """List the mailboxes and how they are doing.
-
-    \b
-    Example:
-      helpdesk mailbox list
-    """
-    with open_sessions_of(load()) as sessions, sessions() as session:
-        rows = mailboxes(session)
-    if not rows:
-        click.echo("No mailbox yet. Add one: helpdesk mailbox add --help")
-    for row in rows:
-        state = row.error or (
-            "never read" if row.succeeded_at is None else f"read {row.succeeded_at:%Y-%m-%d %H:%M} UTC"
-        )
-        click.echo(f"{row.name}\t{row.username} at {row.host}:{row.port}\t{row.folder}\t{state}")
-
-
-@mailbox.command("check")
-@click.argument("name")
-def mailbox_check(name: str) -> None:
-    """Log in and say in words what works and what does not. Exit code 1 when something does not.
-
-    \b
-    Example:
-      helpdesk mailbox check consultas
-    """
-    with open_sessions_of(load()) as sessions, sessions() as session:
-        row = next((row for row in mailboxes(session) if row.name == name), None)
-    if row is None:
-        raise click.UsageError(f"There is no mailbox {name!r}.")
-    said = check(row)
-    for works, sentence in said:
-        click.echo(f"{'ok  ' if works else 'FAIL'}  {sentence}")
-    sys.exit(0 if all(works for works, _ in said) else 1)
-
-
-@click.group()
 def mail() -> None:
-    """Mail: poll, inspect."""
+    """Mail: receive it, bring it from files, compare it with the server, look at it."""
+
+
+mail.add_command(mail_import)
 
 
 @mail.command("poll")

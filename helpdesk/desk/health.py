@@ -1,16 +1,28 @@
-"""How the services that we depend on are doing: when to ask them again, and what people should be told."""
+"""How the services that we depend on are doing: when to ask them again, and what people should be told.
+
+In: one row a service, its waits as data, the lines that every agent's page shows. Not in: talking to the service.
+A wait belongs to the service and not to the work that waits for it, so an outage costs no mail one of its tries.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from helpdesk.db import Base
+from helpdesk.desk.words import N_
+
+SMTP = "smtp"
+# One worker asks a service that was away; the others wait this long for what it finds, seconds.
+PROBE_S = 60
 
 
 class ServiceHealth(Base):
-    """One service (the SMTP server, the virus scanner). No row: it never failed."""
+    """One service (the SMTP server, the virus scanner). No row, or no `error_kind`: it works."""
 
     __tablename__ = "service_health"
 
@@ -19,5 +31,127 @@ class ServiceHealth(Base):
     error: Mapped[str | None]
     error_kind: Mapped[str | None]
     failing_since: Mapped[dt.datetime | None]
+    # When to ask again; null while it fails: not before a person says so.
     retry_at: Mapped[dt.datetime | None]
     checked_at: Mapped[dt.datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What one kind of trouble means: the waits double from `first_s` to `most_s`.
+
+    After `halts_after` failures in a row only a person starts it again; people are told from `told_after` on.
+    """
+
+    sentence: str
+    first_s: float = 60
+    most_s: float = 900
+    halts_after: int | None = None
+    told_after: int = 1
+
+
+TROUBLES = {
+    # Two minutes at most: whoever mends the server or the network should not have to wait longer for us.
+    (SMTP, "unreachable"): Trouble(
+        N_("El correo no sale: no se llega al servidor SMTP. Las respuestas esperan y saldrán solas."),
+        first_s=5,
+        most_s=120,
+        told_after=4,
+    ),
+    (SMTP, "busy"): Trouble(
+        N_("El correo sale con demora: el servidor SMTP pide esperar."), first_s=30, most_s=300, told_after=3
+    ),
+    # Every wrong password counts towards the lock that many servers put on an account.
+    (SMTP, "credentials"): Trouble(
+        N_(
+            "El correo no sale: el servidor SMTP rechaza nuestro usuario o contraseña. Las respuestas esperan."
+        ),
+        halts_after=5,
+    ),
+    (SMTP, "no-encryption"): Trouble(
+        N_("El correo no sale: el servidor SMTP no ofrece una conexión cifrada. Las respuestas esperan.")
+    ),
+    (SMTP, "certificate"): Trouble(
+        N_("El correo no sale: el certificado del servidor SMTP no es válido. Las respuestas esperan.")
+    ),
+    (SMTP, "sender"): Trouble(
+        N_("El correo no sale: el servidor SMTP no acepta nuestra dirección. Las respuestas esperan.")
+    ),
+    ("clamav", "unreachable"): Trouble(
+        N_("El antivirus no responde: los adjuntos nuevos esperan su revisión."),
+        first_s=5,
+        most_s=120,
+        told_after=3,
+    ),
+}
+UNKNOWN = Trouble(N_("Un servicio del que dependemos no responde."), told_after=3)
+HALTED_ES = N_("El envío de correo está detenido hasta que un supervisor lo reanude.")
+
+
+def trouble_of(row: ServiceHealth) -> Trouble:
+    """What the service's present trouble means."""
+    return TROUBLES.get((row.name, row.error_kind or ""), UNKNOWN)
+
+
+def may_ask(session: Session, name: str, now: dt.datetime) -> bool:
+    """Whether the service may be asked now. Of several workers one is let through after a wait is over."""
+    row = session.scalar(select(ServiceHealth).where(ServiceHealth.name == name).with_for_update())
+    if row is None or row.error_kind is None:
+        return True
+    if row.retry_at is None or row.retry_at > now:
+        return False
+    row.retry_at = now + dt.timedelta(seconds=PROBE_S)
+    return True
+
+
+def note_trouble(session: Session, name: str, kind: str, error: str, now: dt.datetime) -> None:
+    """Write down that the service failed, and when it may be asked again. Another kind begins its own waits."""
+    new = insert(ServiceHealth).values(name=name, failures=0, checked_at=now)
+    session.execute(new.on_conflict_do_nothing())
+    row = session.scalars(select(ServiceHealth).where(ServiceHealth.name == name).with_for_update()).one()
+    row.failures = row.failures + 1 if row.error_kind == kind else 1
+    row.error_kind, row.error, row.checked_at = kind, error, now
+    row.failing_since = row.failing_since or now
+    trouble = trouble_of(row)
+    wait_s = min(trouble.first_s * 2.0 ** min(row.failures - 1, 30), trouble.most_s)
+    halted = trouble.halts_after is not None and row.failures >= trouble.halts_after
+    row.retry_at = None if halted else now + dt.timedelta(seconds=wait_s)
+
+
+def note_working(session: Session, name: str, now: dt.datetime) -> None:
+    """Write down that the service works (again)."""
+    row = session.get(ServiceHealth, name, with_for_update=True)
+    if row is None or row.error_kind is None:
+        return
+    row.failures, row.error, row.error_kind = 0, None, None
+    row.failing_since, row.retry_at, row.checked_at = None, None, now
+
+
+def resume(session: Session, name: str, now: dt.datetime) -> bool:
+    """Let the service be asked again at once, its failures forgotten. False when there was nothing to resume."""
+    row = session.get(ServiceHealth, name, with_for_update=True)
+    if row is None or row.error_kind is None:
+        return False
+    row.failures, row.retry_at = 0, now
+    return True
+
+
+def trouble_with(session: Session, name: str) -> ServiceHealth | None:
+    """The service's row while it does not work."""
+    row = session.get(ServiceHealth, name)
+    return row if row is not None and row.error_kind is not None else None
+
+
+def alarms(session: Session) -> list[str]:
+    """What every agent should know now, as sentences that the page translates."""
+    rows = session.scalars(
+        select(ServiceHealth).where(ServiceHealth.error_kind.is_not(None)).order_by(ServiceHealth.name)
+    )
+    found = []
+    for row in rows:
+        trouble = trouble_of(row)
+        if row.failures >= trouble.told_after:
+            found.append(trouble.sentence)
+        if row.retry_at is None:
+            found.append(HALTED_ES)
+    return found

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from imapclient.exceptions import IMAPClientError
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 from sqlalchemy.exc import OperationalError
 
+from helpdesk import failpoints
 from helpdesk.db import Sessions, utc_now
 from helpdesk.desk.filing import Counts, Filer
-from helpdesk.desk.mailbox import Mailbox, due_mailbox_ids, end_lease, mailboxes, renew_lease, take_lease
+from helpdesk.desk.mailbox import Mailbox, imap_mailboxes
+from helpdesk.desk.mailbox_lease import due_mailbox_ids, end_lease, new_holder, renew_lease, take_lease
 from helpdesk.desk.receive import Progress, mark, receive, silent
-from helpdesk.errors import HelpdeskError, MailboxRefused, MailboxUnreachable, SettingsError
+from helpdesk.desk.sent_copies import copy_sent, open_sent_folder
+from helpdesk.errors import MailboxError, MailboxUnreachable, SettingsError
 from helpdesk.mail.imap import OpenFolder, open_folder
+from helpdesk.mail.trouble import Trouble
 from helpdesk.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -26,17 +27,20 @@ NOTHING = Counts()
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What one poll of one mailbox did."""
+    """What one poll of one mailbox did. `sent_read`: mail of the Sent folder; `copied`: ours, put there."""
 
     mailbox: str
     received: int = 0
     filed: Counts = NOTHING
     marked: int = 0
     error: str | None = None
+    kind: str | None = None
+    sent_read: int = 0
+    copied: int = 0
 
 
 def poll_due(sessions: Sessions, filer: Filer, settings: Settings) -> list[Poll]:
-    """Poll every mailbox whose interval is over, and file what is left over from before."""
+    """Poll every mailbox that is due, and file what is left over from before."""
     with sessions() as session:
         due = due_mailbox_ids(session)
     polls = [poll for mailbox_id in due if (poll := poll_one(sessions, filer, settings, mailbox_id))]
@@ -45,88 +49,109 @@ def poll_due(sessions: Sessions, filer: Filer, settings: Settings) -> list[Poll]
 
 
 def poll_all(sessions: Sessions, filer: Filer, settings: Settings, progress: Progress = silent) -> list[Poll]:
-    """Poll every active mailbox now."""
+    """Poll every active mailbox now, but those that were halted: another try might lock an account."""
     with sessions() as session:
-        ids = [mailbox.id for mailbox in mailboxes(session) if mailbox.active]
-    return [poll for mailbox_id in ids if (poll := poll_one(sessions, filer, settings, mailbox_id, progress))]
+        active = [mailbox for mailbox in imap_mailboxes(session) if mailbox.active]
+    polls: list[Poll | None] = [
+        Poll(mailbox.name, error=f"detenido: {mailbox.error}", kind=mailbox.error_kind)
+        if mailbox.halted_at
+        else poll_one(sessions, filer, settings, mailbox.id, progress)
+        for mailbox in active
+    ]
+    return [poll for poll in polls if poll]
 
 
 def poll_one(
     sessions: Sessions, filer: Filer, settings: Settings, mailbox_id: int, progress: Progress = silent
 ) -> Poll | None:
-    """Poll one mailbox; None when another worker has it."""
-    holder = f"{socket.gethostname()}:{os.getpid()}"
+    """Poll one mailbox; None when another worker has it, or this one is stopping."""
+    if filer.stopping.is_set():
+        return None
+    holder = new_holder()
     with sessions.begin() as session:
         mailbox = take_lease(session, mailbox_id, holder, settings.lease_s)
     if mailbox is None:
         return None
-    try:
-        poll = _poll(sessions, filer, settings, mailbox, progress)
-    except OperationalError:
-        raise  # the database is away: there is nowhere to write how the poll went
-    except Exception as error:  # whatever a server makes us stumble over, the other mailboxes are read
-        log.exception("mailbox %s", mailbox.name)
-        poll = Poll(mailbox.name, error=f"error inesperado ({type(error).__name__})")
+    failpoints.hit("after-mailbox-lease")
+    poll, error = _attempt(_Reading(sessions, filer, settings, mailbox, progress))
+    failpoints.hit("before-lease-end")
     with sessions.begin() as session:
-        end_lease(session, mailbox_id, holder, poll.error)
-    return poll
+        end_lease(session, mailbox_id, holder, error)
+    return replace(poll, error=str(error), kind=error.kind) if error else poll
 
 
-def _poll(sessions: Sessions, filer: Filer, settings: Settings, mailbox: Mailbox, progress: Progress) -> Poll:
-    def keep_lease() -> None:
-        renew_lease(sessions, mailbox, settings.lease_s)
-
-    def report(done: int, total: int) -> None:
-        keep_lease()
-        progress(done, total)
-
+def _attempt(reading: _Reading) -> tuple[Poll, MailboxError | None]:
+    """Read, and give whatever goes wrong a kind; only the database's absence has nowhere to be written."""
+    name = reading.mailbox.name
     try:
-        with open_folder(mailbox.account()) as imap:
-            received = receive(
-                sessions,
-                mailbox,
-                imap,
-                now=utc_now(),
-                max_bytes=settings.max_message_bytes,
-                progress=report,
-            )
-            counts = filer.file_all(progress=keep_lease)
-            return Poll(mailbox.name, received, counts, mark_or_leave(sessions, mailbox, imap))
-    except (MailboxRefused, MailboxUnreachable, SettingsError) as error:
-        log.warning("mailbox %s: %s", mailbox.name, error)
-        return Poll(mailbox.name, error=str(error))
+        return reading.poll(), None
+    except MailboxError as trouble:
+        log.warning("mailbox %s: %s: %s", name, trouble.kind, trouble)
+        return Poll(name), trouble
+    except SettingsError as wrong:
+        log.warning("mailbox %s: %s", name, wrong)
+        return Poll(name), MailboxUnreachable(str(wrong), Trouble.SETTINGS)
+    except OperationalError:
+        raise
+    except Exception as fault:  # whatever a server makes us stumble over, the other mailboxes are read
+        log.exception("mailbox %s", name)
+        return Poll(name), MailboxUnreachable(
+            f"error inesperado ({type(fault).__name__})", Trouble.UNEXPECTED
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One poll under way."""
+
+    sessions: Sessions
+    filer: Filer
+    settings: Settings
+    mailbox: Mailbox
+    progress: Progress
+
+    def poll(self) -> Poll:
+        """Receive, file and mark; then the Sent folder, both ways."""
+        with open_folder(self.mailbox.account()) as imap:
+            received = self._receive(imap, sent=False)
+            counts = self.filer.file_all(progress=self._keep_lease)
+            marked = mark_or_leave(self.sessions, self.mailbox, imap)
+            poll = Poll(self.mailbox.name, received, counts, marked)
+            sent_folder = None if self.filer.stopping.is_set() else open_sent_folder(self.mailbox, imap)
+            if sent_folder is None:
+                return poll
+            copied = copy_sent(self.sessions, self.mailbox, sent_folder)
+            sent_read = self._receive(sent_folder, sent=True)
+        if sent_read:
+            self.filer.file_all(progress=self._keep_lease)
+        return replace(poll, copied=copied, sent_read=sent_read)
+
+    def _receive(self, imap: OpenFolder, *, sent: bool) -> int:
+        return receive(
+            self.sessions,
+            self.mailbox,
+            imap,
+            now=utc_now(),
+            max_bytes=self.settings.max_message_bytes,
+            progress=self._report,
+            stopping=self.filer.stopping.is_set,
+            sent=sent,
+        )
+
+    def _report(self, done: int, total: int) -> None:
+        self._keep_lease()
+        self.progress(done, total)
+
+    def _keep_lease(self) -> None:
+        renew_lease(self.sessions, self.mailbox, self.settings.lease_s)
 
 
 def mark_or_leave(sessions: Sessions, mailbox: Mailbox, imap: OpenFolder) -> int:
     """Show on the server what is filed. A folder that cannot be written to is no failure: the ledger knows."""
     try:
         return mark(sessions, mailbox, imap)
+    except IMAPClientAbortError:
+        raise
     except IMAPClientError as error:
         log.warning("mailbox %s: filed mail cannot be marked on the server (%s)", mailbox.name, error)
         return 0
-
-
-def check(mailbox: Mailbox) -> list[tuple[bool, str]]:
-    """Try a mailbox and say in words what works and what does not."""
-    said: list[tuple[bool, str]] = []
-
-    def step(sentence: str, attempt: Callable[[], object]) -> bool:
-        try:
-            attempt()
-        except HelpdeskError as error:
-            said.append((False, f"{sentence}: {error}"))
-            return False
-        said.append((True, sentence))
-        return True
-
-    if not step(f"password file {mailbox.password_file}", mailbox.account):
-        return said
-
-    def look() -> None:
-        with open_folder(mailbox.account()) as imap:
-            count = len(imap.all_uids())
-            how = "a keyword" if imap.keeps_keywords else "moving it, or the ledger only"
-            said.append((True, f"folder {imap.name!r} holds {count} messages; filed mail is shown by {how}"))
-
-    step(f"login as {mailbox.username!r} at {mailbox.host}:{mailbox.port}", look)
-    return said

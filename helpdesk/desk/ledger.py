@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, undefer
+from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship, undefer
 
 from helpdesk.db import Base
 from helpdesk.desk.lifecycle import MAIL, MailState, check_can_move, state_check
@@ -35,7 +35,11 @@ from helpdesk.mail.imap import FetchedMail
 
 # What a worker holds in memory at once: mails of up to 25 MB are claimed nearly alone.
 CLAIM_BYTES = 8_000_000
+# Filing takes seconds; what waits for longer than this has been forgotten, or there is no worker (I-10).
+STUCK_AFTER = dt.timedelta(minutes=15)
 WORKER_DIED = "el proceso que lo leía terminó cada vez antes de acabar"
+# The number means nothing; whoever files names the same one.
+_FILING_LOCK = text("select pg_advisory_xact_lock(7263503)")
 
 
 class RawMail(Base):
@@ -240,7 +244,17 @@ def unmarked(session: Session, folder: Folder, limit: int = 1000) -> list[RawMai
     return list(session.scalars(query.order_by(RawMail.uid).limit(limit)))
 
 
-def set_aside_mails(session: Session) -> list[RawMail]:
-    """What could not be filed, or not even read, newest first, for people to look at."""
-    query = select(RawMail).where(RawMail.state.in_([MailState.SET_ASIDE.value, MailState.VANISHED.value]))
-    return list(session.scalars(query.order_by(RawMail.id.desc())))
+def stuck(session: Session) -> list[RawMail]:
+    """What was received long ago and is still not filed, oldest first (I-10)."""
+    query = select(RawMail).where(
+        RawMail.state == MailState.RECEIVED.value, RawMail.received_at < func.now() - STUCK_AFTER
+    )
+    return list(session.scalars(query.order_by(RawMail.id).options(joinedload(RawMail.mailbox))))
+
+
+def lock_filing(session: Session) -> None:
+    """Wait until nobody else is filing, and let nobody file until the commit.
+
+    Whoever opens tickets meets the others at the number series; meeting here first, nobody waits in a ring.
+    """
+    session.execute(_FILING_LOCK)

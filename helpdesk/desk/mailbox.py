@@ -1,22 +1,31 @@
-"""The mailboxes we read, how they are doing, and the lease under which one worker reads one of them."""
+"""The mailboxes we read: how each is reached, and what people do with one (add, pause, resume, poll now).
+
+Who reads one now, and when next, is in `mailbox_lease`; how one is doing, in `mailbox_health`.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from sqlalchemy import CheckConstraint, func, or_, select, update
+from sqlalchemy import CheckConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from classifier import LINES
-from helpdesk.db import Base, Sessions
+from helpdesk.db import Base
 from helpdesk.desk.lifecycle import state_check
 from helpdesk.errors import SettingsError
-from helpdesk.mail.imap import ImapAccount
+from helpdesk.mail.imap import ImapAccount, has_controls
+from helpdesk.mail.oauth import OAuthClient
 from helpdesk.settings import LOOPBACK, read_secret
 
 FAILED_POLLS_UNTIL_RED = 3
+# The mailboxes that mail brought from files belongs to: history, and what is still to be answered.
+IMPORTED_CLOSED = "importación"
+IMPORTED_OPEN = "importación abierta"
 
 
 class MailboxKind(StrEnum):
@@ -95,12 +104,56 @@ class Mailbox(Base):
     @property
     def failing(self) -> bool:
         """Whether people should be told."""
-        return self.failures >= FAILED_POLLS_UNTIL_RED
+        return self.halted_at is not None or self.failures >= FAILED_POLLS_UNTIL_RED
 
     def account(self) -> ImapAccount:
-        """What the IMAP adapter needs. Raises SettingsError when the password file cannot be read."""
-        password = read_secret(Path(self.password_file), f"Mailbox {self.name!r}, --password-file")
-        return ImapAccount(self.host, self.port, self.username, password, self.folder, self.tls)
+        """What the IMAP adapter needs. Raises SettingsError when a secret's file cannot be read."""
+        check_way(self.host, tls=self.tls, token_url=self.token_url)
+        secret = read_secret(Path(self.password_file), f"Mailbox {self.name!r}, --password-file")
+        oauth = None if self.auth == Auth.PASSWORD else self._oauth(secret)
+        return ImapAccount(
+            self.host,
+            self.port,
+            self.username,
+            "" if oauth else secret,
+            self.folder,
+            self.tls,
+            self.auth,
+            oauth,
+        )
+
+    def _oauth(self, secret: str) -> OAuthClient:
+        assert self.token_url is not None
+        assert self.client_id is not None
+        client = OAuthClient(
+            self.token_url, self.client_id, f"{self.name}/{self.username}", self.scope, secret
+        )
+        if self.oauth_grant == Grant.CLIENT_CREDENTIALS:
+            return client
+        file = self.client_secret_file
+        own = read_secret(Path(file), f"Mailbox {self.name!r}, --client-secret-file") if file else None
+        return replace(client, secret=own, refresh_token=secret, refresh_file=Path(self.password_file))
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthWay:
+    """How a mailbox gets its access token. `client_secret_file` may be None for a refresh token."""
+
+    grant: Grant
+    token_url: str
+    client_id: str
+    client_secret_file: Path | None = None
+    scope: str | None = None
+
+
+def check_way(host: str, *, tls: bool, token_url: str | None) -> None:
+    """Raise SettingsError when a secret would travel in the clear (T62)."""
+    if not tls and host not in LOOPBACK:
+        raise SettingsError("--no-tls is accepted for a loopback server only.")
+    if token_url is not None:
+        parts = urlsplit(token_url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+            raise SettingsError("--token-url must begin with https://.")
 
 
 def add_mailbox(
@@ -114,11 +167,23 @@ def add_mailbox(
     folder: str = "INBOX",
     tls: bool = True,
     poll_interval_s: int = 60,
+    default_line: str | None = None,
+    auth: Auth = Auth.PASSWORD,
+    oauth: OAuthWay | None = None,
+    sent_folder: str | None = None,
+    idle: bool = True,
 ) -> Mailbox:
-    """Add a mailbox. Raises SettingsError for a taken name, an unreadable file, or no TLS outside loopback."""
-    if not tls and host not in LOOPBACK:
-        raise SettingsError("--no-tls is accepted for a loopback server only.")
-    read_secret(password_file, "--password-file")
+    """Add a mailbox. Raises SettingsError for a taken name, an unreadable file, or no TLS outside loopback.
+
+    `password_file` holds the password, or with OAuth the client secret or the refresh token.
+    """
+    check_way(host, tls=tls, token_url=oauth.token_url if oauth else None)
+    if (auth is Auth.PASSWORD) is not (oauth is None):
+        raise SettingsError("--auth xoauth2 and oauthbearer need --oauth-grant, --token-url and --client-id.")
+    for text in (host, username, folder, sent_folder or ""):
+        if has_controls(text):
+            raise SettingsError("Control characters are not accepted in hosts, users and folders.")
+    _check_files(password_file, oauth)
     if session.scalar(select(Mailbox.id).where(Mailbox.name == name)):
         raise SettingsError(f"There is already a mailbox named {name!r}.")
     mailbox = Mailbox(
@@ -130,60 +195,67 @@ def add_mailbox(
         folder=folder,
         tls=tls,
         poll_interval_s=poll_interval_s,
+        default_line=default_line,
+        auth=auth.value,
+        sent_folder=sent_folder,
+        idle=idle,
+        **_oauth_columns(oauth),
     )
     session.add(mailbox)
     session.flush()
     return mailbox
 
 
+def _check_files(password_file: Path, oauth: OAuthWay | None) -> None:
+    if has_controls(read_secret(password_file, "--password-file")):
+        raise SettingsError("--password-file: more than one line, or control characters.")
+    if oauth and oauth.client_secret_file:
+        read_secret(oauth.client_secret_file, "--client-secret-file")
+
+
+def _oauth_columns(oauth: OAuthWay | None) -> dict[str, str | None]:
+    if oauth is None:
+        return {}
+    file = oauth.client_secret_file
+    return {
+        "oauth_grant": oauth.grant.value,
+        "token_url": oauth.token_url,
+        "client_id": oauth.client_id,
+        "client_secret_file": str(file.resolve()) if file else None,
+        "scope": oauth.scope,
+    }
+
+
 def mailboxes(session: Session) -> list[Mailbox]:
-    """All mailboxes, by name."""
+    """All mailboxes, by name, those of imported files too."""
     return list(session.scalars(select(Mailbox).order_by(Mailbox.name)))
 
 
-def due_mailbox_ids(session: Session) -> list[int]:
-    """Active mailboxes whose poll interval is over, by the database's clock; each failure doubles the wait."""
-    wait = Mailbox.poll_interval_s * func.power(2, func.least(Mailbox.failures, 5))
-    due_at = Mailbox.polled_at + func.make_interval(0, 0, 0, 0, 0, 0, wait)
-    query = select(Mailbox.id).where(Mailbox.active, or_(Mailbox.polled_at.is_(None), due_at <= func.now()))
-    return list(session.scalars(query.order_by(Mailbox.polled_at.asc().nulls_first())))
+def imap_mailboxes(session: Session) -> list[Mailbox]:
+    """The mailboxes that are read from a server, by name."""
+    return [mailbox for mailbox in mailboxes(session) if mailbox.kind == MailboxKind.IMAP]
 
 
-def take_lease(session: Session, mailbox_id: int, holder: str, lease_s: float) -> Mailbox | None:
-    """Own the mailbox for `lease_s` seconds; None when another worker does (L15: compare and set, no lock)."""
-    free = or_(Mailbox.lease_until.is_(None), Mailbox.lease_until < func.now(), Mailbox.holder == holder)
-    taken = session.scalar(
-        update(Mailbox)
-        .where(Mailbox.id == mailbox_id, free)
-        .values(
-            holder=holder,
-            polled_at=func.now(),
-            lease_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s),
-        )
-        .returning(Mailbox.id)
-    )
-    return session.get(Mailbox, taken, populate_existing=True) if taken else None
+def find_mailbox(session: Session, name: str) -> Mailbox:
+    """The mailbox of that name that is read from a server. Raises SettingsError when there is none."""
+    found = next((mailbox for mailbox in imap_mailboxes(session) if mailbox.name == name), None)
+    if found is None:
+        raise SettingsError(f"There is no mailbox {name!r}. See: helpdesk mailbox list")
+    return found
 
 
-def renew_lease(sessions: Sessions, mailbox: Mailbox, lease_s: float) -> None:
-    """Go on owning the mailbox while a long poll is under way."""
-    with sessions.begin() as session:
-        session.execute(
-            update(Mailbox)
-            .where(Mailbox.id == mailbox.id, Mailbox.holder == mailbox.holder)
-            .values(lease_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s))
-        )
+def poll_now(mailbox: Mailbox) -> None:
+    """Let the next tick poll it."""
+    mailbox.due_at = func.now()
 
 
-def end_lease(session: Session, mailbox_id: int, holder: str, error: str | None) -> None:
-    """Give the mailbox back and note how the poll went."""
-    outcome = (
-        {"failures": Mailbox.failures + 1, "error": error}
-        if error
-        else {"failures": 0, "error": None, "succeeded_at": func.now()}
-    )
-    session.execute(
-        update(Mailbox)
-        .where(Mailbox.id == mailbox_id, Mailbox.holder == holder)
-        .values(holder=None, lease_until=None, **outcome)
-    )
+def resume(mailbox: Mailbox) -> None:
+    """Read it again: somebody mended what was wrong, or the pause is over."""
+    mailbox.active, mailbox.halted_at = True, None
+    mailbox.failures, mailbox.error, mailbox.error_kind = 0, None, None
+    poll_now(mailbox)
+
+
+def pause(mailbox: Mailbox) -> None:
+    """Do not read it until somebody resumes it; the poll under way is let finish."""
+    mailbox.active = False

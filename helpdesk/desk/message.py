@@ -34,6 +34,7 @@ class Message(Base):
         CheckConstraint(state_check(Direction, "direction"), name="direction_known"),
         Index("ix_message_message_id", "message_id"),
         Index("ix_message_ticket_id", "ticket_id"),
+        Index("ix_message_sender_address", "sender_address", "at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -6,9 +6,12 @@ It holds the number and no text that the sender chose (T09), and is never sent t
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import cache
 
-from sqlalchemy import text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from helpdesk.desk.message import Message
@@ -33,23 +36,59 @@ NO_REPLY = (
     "bounce",
 )
 
-
-# Addresses for which this session has queued a notice that may not be written yet.
-QUEUED_NOW = "notices queued now"
 DAY = dt.timedelta(hours=24)
-
-_LOCK_ADDRESS = text("select pg_advisory_xact_lock(hashtextextended(:address, 0))")
-_COUNT_NOTICES = text(
-    "select count(*) from outgoing where recipient = :address and notice and created_at > :since"
-)
+MINUTE = dt.timedelta(minutes=1)
 
 
-def why_not_acknowledge(
-    session: Session, ticket: Ticket, message: Message, settings: Settings, now: dt.datetime
-) -> str | None:
+@dataclass(slots=True)
+class Budget:
+    """How many notices some addresses and domains have been sent of late: the brake on loops and mail bombs (T09).
+
+    Read once for a group of mails, and counted on while they are filed.
+    """
+
+    settings: Settings
+    of_address: Counter[str]
+    of_domain: Counter[str]
+
+    def refusal(self, address: str) -> str | None:
+        """Why this address gets no notice now."""
+        if self.of_address[address] >= self.settings.acknowledgements_per_day:
+            return f"ya hubo {self.of_address[address]} acuses a esta dirección en 24 h"
+        if self.of_domain[_domain(address)] >= self.settings.acknowledgements_per_domain_minute:
+            return "ya hubo demasiados acuses a este dominio en un minuto"
+        return None
+
+    def spend(self, address: str) -> None:
+        """One more was queued."""
+        self.of_address[address] += 1
+        self.of_domain[_domain(address)] += 1
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2]
+
+
+def open_budget(session: Session, addresses: Collection[str], settings: Settings, now: dt.datetime) -> Budget:
+    """The budget of these addresses. The caller holds the lock under which alone notices are queued."""
+    recent = select(Outgoing.recipient, func.count()).where(Outgoing.notice).group_by(Outgoing.recipient)
+    of_address = session.execute(
+        recent.where(Outgoing.recipient.in_(addresses), Outgoing.created_at > now - DAY)
+    )
+    just_now = session.execute(recent.where(Outgoing.created_at > now - MINUTE))
+    of_domain: Counter[str] = Counter()
+    for address, count in just_now:
+        of_domain[_domain(address)] += count
+    return Budget(settings, Counter({row[0]: row[1] for row in of_address}), of_domain)
+
+
+def why_not_acknowledge(ticket: Ticket, message: Message, budget: Budget, now: dt.datetime) -> str | None:
     """The reason why this mail gets no acknowledgement; None when it gets one."""
+    settings = budget.settings
     if message.automatic:
         return f"correo automático ({message.automatic})"
+    if message.forwarded_by:
+        return "lo reenvió una persona de la mesa: la dirección no está comprobada"
     if ticket.requester is None:
         return "no se conoce al remitente"
     address = ticket.requester.email
@@ -59,30 +98,25 @@ def why_not_acknowledge(
         return "es una dirección que no recibe respuestas"
     if now - message.at > dt.timedelta(hours=settings.acknowledge_within_h):
         return f"el correo tiene más de {settings.acknowledge_within_h} h"
-    if acknowledged_today(session, address, now) >= settings.acknowledgements_per_day:
-        return f"ya hubo {settings.acknowledgements_per_day} acuses a esta dirección en 24 h"
-    return None
-
-
-def acknowledged_today(session: Session, address: str, now: dt.datetime) -> int:
-    """Notices queued to an address in the last 24 hours. Holds a lock on the address until the commit."""
-    if address in session.info.get(QUEUED_NOW, ()):
-        session.flush()  # what this very transaction has queued counts too
-    connection = session.connection()
-    connection.execute(_LOCK_ADDRESS, {"address": address})
-    return connection.scalar(_COUNT_NOTICES, {"address": address, "since": now - DAY}) or 0
+    return budget.refusal(address)
 
 
 def acknowledge(
-    session: Session, ticket: Ticket, message: Message, settings: Settings, now: dt.datetime
+    session: Session,
+    ticket: Ticket,
+    message: Message,
+    budget: Budget,
+    now: dt.datetime,
+    *,
+    refused: str | None = None,
 ) -> None:
-    """Queue the acknowledgement of a new ticket, or write down why there is none."""
-    reason = why_not_acknowledge(session, ticket, message, settings, now)
+    """Queue the acknowledgement of a new ticket, or write down why there is none (`refused`: known before)."""
+    reason = refused or why_not_acknowledge(ticket, message, budget, now)
     if reason is None:
         try:
-            notice = _acknowledgement(ticket, message, settings, now)
+            notice = _acknowledgement(ticket, message, budget.settings, now)
             session.add(notice)
-            session.info.setdefault(QUEUED_NOW, set()).add(notice.recipient)
+            budget.spend(notice.recipient)
         except ReplyRefused as error:
             reason = str(error)
     kind = "not_acknowledged" if reason else "acknowledged"

@@ -1,46 +1,31 @@
 """Mail on its way out: a row first, SMTP after the commit, the same bytes and Message-ID at every try.
 
-Claimed under SKIP LOCKED with a lease and a fencing number (L12): a worker that dies loses nothing, one that is
-late changes nothing. At least once, and each copy is the same message (I-5, I-6).
+In: the table, and what people and incoming mail do to a mail that has not left. Not in: the worker that claims and
+hands over (`sending.py`), what a reply may contain (`reply.py`). Each recipient of a mail is a row with its own fate.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import smtplib
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
 
-from sqlalchemy import (
-    CheckConstraint,
-    ForeignKey,
-    Index,
-    LargeBinary,
-    UniqueConstraint,
-    func,
-    or_,
-    select,
-    text,
-    update,
-)
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, select, text
+from sqlalchemy.orm import Mapped, Session, defer, mapped_column, relationship
 
-from helpdesk import failpoints
 from helpdesk.accounts.users import User
-from helpdesk.db import Base, Sessions, utc_now
+from helpdesk.db import Base
 from helpdesk.desk.lifecycle import OUTGOING, OutgoingState, TicketStatus, check_can_move, state_check
 from helpdesk.desk.message import Message
 from helpdesk.desk.ticket import Ticket, change_status, record
 from helpdesk.errors import NotAllowed
-from helpdesk.mail.smtp import Answer, Handed, SmtpServer, hand_over, open_server, unreachable
+from helpdesk.mail.compose import redated
 
-# Waits after the 1st, 2nd … try that the server put off, seconds; then every two hours up to 72 h (F24).
-DELAYS_S = (30, 60, 300, 900, 1800, 3600, 7200)
-GIVE_UP_AFTER_H = 72
-UNCERTAIN_WAIT_S = 600
-
-Clock = Callable[[], dt.datetime]
+# Written out, so that the planner can see that the index of the due covers it.
+ON_ITS_WAY = "state in ('ready', 'handing', 'uncertain')"
+# A reply that waits longer than any undo window was meant for later.
+LATER_THAN_UNDO = dt.timedelta(seconds=120)
+HELD_ES = "Llegó un mensaje nuevo: revise antes de enviar"
 
 
 class Outgoing(Base):
@@ -49,9 +34,7 @@ class Outgoing(Base):
     __tablename__ = "outgoing"
     __table_args__ = (
         CheckConstraint(state_check(OutgoingState, "state"), name="state_known"),
-        Index(
-            "ix_outgoing_due", "send_at", postgresql_where=text("state in ('ready', 'handing', 'uncertain')")
-        ),
+        Index("ix_outgoing_due", "send_at", postgresql_where=text(ON_ITS_WAY)),
         Index("ix_outgoing_recipient", "recipient", "created_at"),
         Index("ix_outgoing_ticket_id", "ticket_id"),
         Index("ix_outgoing_to_copy", "id", postgresql_where=text("state = 'sent' and copied_at is null")),
@@ -74,7 +57,9 @@ class Outgoing(Base):
     send_at: Mapped[dt.datetime]
     created_at: Mapped[dt.datetime]
     sent_at: Mapped[dt.datetime | None]
+    # How often the server was asked to take it; what never came so far does not count.
     tries: Mapped[int] = mapped_column(default=0)
+    # Who may touch it: a worker, until `lease_until`, if it knows the last `fence` (F25, F26).
     fence: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[dt.datetime | None]
     reason: Mapped[str] = mapped_column(default="")
@@ -85,141 +70,95 @@ class Outgoing(Base):
     ticket: Mapped[Ticket] = relationship()
     reply: Mapped[Message | None] = relationship()
 
+    @property
+    def can_be_undone(self) -> bool:
+        """Whether it can still be taken back: no server has been asked to take it."""
+        return self.state == OutgoingState.READY.value and self.tries == 0
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """What a worker needs to hand one mail over, and the number that proves it still owns it."""
-
-    id: int
-    fence: int
-    envelope_from: str
-    recipient: str
-    content: bytes
-
-
-def queue_of_ticket(session: Session, ticket: Ticket) -> dict[int, Outgoing]:
-    """The outgoing mail of each of a ticket's replies, by the reply's id."""
-    rows = session.scalars(
-        select(Outgoing).where(Outgoing.ticket_id == ticket.id, Outgoing.reply_id.is_not(None))
-    )
-    return {row.reply_id: row for row in rows if row.reply_id is not None}
+    @property
+    def scheduled(self) -> bool:
+        """Whether it waits for an hour that the agent chose."""
+        return self.can_be_undone and self.send_at - self.created_at > LATER_THAN_UNDO
 
 
-def claim(session: Session, *, lease_s: float) -> Claimed | None:
-    """Own the mail that has been due longest: ready, uncertain, or left behind by a worker that died."""
-    due = or_(
-        Outgoing.state.in_([OutgoingState.READY.value, OutgoingState.UNCERTAIN.value]),
-        (Outgoing.state == OutgoingState.HANDING.value) & (Outgoing.lease_until < func.now()),
-    )
-    query = select(Outgoing.id).where(due, Outgoing.send_at <= func.now()).order_by(Outgoing.send_at)
-    found = session.scalar(query.limit(1).with_for_update(skip_locked=True))
-    if found is None:
-        return None
-    row = session.execute(
-        update(Outgoing)
-        .where(Outgoing.id == found)
-        .values(
-            state=OutgoingState.HANDING.value,
-            tries=Outgoing.tries + 1,
-            fence=Outgoing.fence + 1,
-            lease_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s),
-        )
-        .returning(Outgoing.id, Outgoing.fence, Outgoing.envelope_from, Outgoing.recipient, Outgoing.content)
-    ).one()
-    return Claimed(*row)
+def queue_of_ticket(session: Session, ticket: Ticket) -> dict[int, list[Outgoing]]:
+    """The outgoing mail of each of a ticket's replies, one row a recipient, by the reply's id; without the bytes."""
+    query = select(Outgoing).where(Outgoing.ticket_id == ticket.id, Outgoing.reply_id.is_not(None))
+    found: dict[int, list[Outgoing]] = defaultdict(list)
+    for row in session.scalars(query.order_by(Outgoing.id).options(defer(Outgoing.content))):
+        assert row.reply_id is not None
+        found[row.reply_id].append(row)
+    return dict(found)
 
 
-def settle(session: Session, claimed: Claimed, answer: Answer, now: dt.datetime) -> bool:
-    """Write down how a try went. False when the lease was lost meanwhile: then nothing is changed (F26)."""
+def failed_outgoing(session: Session, ticket: Ticket) -> Sequence[Outgoing]:
+    """The mails of a ticket's replies that no server took, oldest first: somebody must look."""
     query = select(Outgoing).where(
-        Outgoing.id == claimed.id,
-        Outgoing.fence == claimed.fence,
-        Outgoing.state == OutgoingState.HANDING.value,
+        Outgoing.ticket_id == ticket.id,
+        Outgoing.reply_id.is_not(None),
+        Outgoing.state == OutgoingState.FAILED.value,
     )
-    mail = session.scalar(query.with_for_update())
-    if mail is None:
-        return False
-    mail.lease_until = None
-    mail.reason = answer.reason
-    state = _next_state(mail, answer, now)
-    check_can_move(OUTGOING, OutgoingState(mail.state), state)
-    mail.state = state.value
-    if state is OutgoingState.SENT:
-        _note_sent(session, mail, now)
-    elif state is OutgoingState.FAILED:
-        _note_failed(session, mail, now)
-    elif state is OutgoingState.UNCERTAIN:
-        mail.send_at = now + dt.timedelta(seconds=UNCERTAIN_WAIT_S)
-    else:
-        mail.send_at = now + dt.timedelta(seconds=DELAYS_S[min(mail.tries, len(DELAYS_S)) - 1])
-    return True
+    return session.scalars(query.order_by(Outgoing.id).options(defer(Outgoing.content))).all()
 
 
-def _next_state(mail: Outgoing, answer: Answer, now: dt.datetime) -> OutgoingState:
-    if answer.outcome is Handed.ACCEPTED:
-        return OutgoingState.SENT
-    if answer.outcome is Handed.REFUSED or now - mail.created_at > dt.timedelta(hours=GIVE_UP_AFTER_H):
-        return OutgoingState.FAILED
-    return OutgoingState.UNCERTAIN if answer.outcome is Handed.UNCERTAIN else OutgoingState.READY
+def _rows_of(session: Session, reply: Message) -> Sequence[Outgoing]:
+    """A reply's rows, locked. The caller holds the ticket: ticket first, then its mail, everywhere."""
+    query = select(Outgoing).where(Outgoing.reply_id == reply.id).order_by(Outgoing.id)
+    locked = query.options(defer(Outgoing.content)).with_for_update(of=Outgoing)
+    return session.scalars(locked.execution_options(populate_existing=True)).all()
 
 
-def _note_sent(session: Session, mail: Outgoing, now: dt.datetime) -> None:
-    mail.sent_at = now
-    if mail.notice:
-        return
-    if mail.ticket.first_response_at is None:
-        mail.ticket.first_response_at = now
-    record(session, mail.ticket, "sent", now=now, why=mail.reason, to=mail.recipient)
-
-
-def _note_failed(session: Session, mail: Outgoing, now: dt.datetime) -> None:
-    record(session, mail.ticket, "send_failed", now=now, why=mail.reason, to=mail.recipient)
-    if not mail.notice and mail.ticket.status != TicketStatus.OPEN:
-        change_status(
-            session,
-            mail.ticket,
-            TicketStatus.OPEN,
-            now=now,
-            actor=None,
-            why="la respuesta no se pudo entregar",
-        )
-
-
-def cancel(session: Session, reply: Message) -> Outgoing:
-    """Take a reply back before it leaves. Raises NotAllowed once a worker has it."""
-    mail = session.scalar(select(Outgoing).where(Outgoing.reply_id == reply.id).with_for_update())
-    if mail is None or mail.state != OutgoingState.READY.value or mail.tries:
+def cancel(session: Session, reply: Message) -> None:
+    """Take a reply back before it leaves for anybody. Raises NotAllowed once a server was asked to take it."""
+    rows = _rows_of(session, reply)
+    if not rows or not all(row.can_be_undone for row in rows):
         raise NotAllowed("El correo ya salió: no se puede deshacer.")
-    mail.state = OutgoingState.CANCELLED.value
-    return mail
+    for row in rows:
+        _move(row, OutgoingState.CANCELLED)
 
 
-def send_due(sessions: Sessions, server: SmtpServer, *, lease_s: float, clock: Clock = utc_now) -> int:
-    """Hand over everything that is due over one connection. Returns how many the server took.
+def _move(row: Outgoing, state: OutgoingState) -> None:
+    check_can_move(OUTGOING, OutgoingState(row.state), state)
+    row.state = state.value
 
-    One mail is claimed at a time, so that its lease covers its own hand-over and nobody else's.
+
+def send_now(session: Session, reply: Message, *, actor: User, now: dt.datetime, undo_s: float) -> None:
+    """Let a reply that was meant for later leave when the undo window is over. Raises NotAllowed."""
+    rows = _rows_of(session, reply)
+    if not rows or not all(row.scheduled for row in rows):
+        raise NotAllowed("Ese correo no estaba programado, o ya salió.")
+    for row in rows:
+        row.created_at, row.send_at = now, now + dt.timedelta(seconds=undo_s)
+        # The hour that the mail carries was that of its planned departure: still to come.
+        row.content = redated(row.content, row.send_at)
+    record(session, rows[0].ticket, "send_hastened", now=now, actor=actor, message=reply.id)
+
+
+def hold_scheduled(session: Session, ticket: Ticket, now: dt.datetime) -> int:
+    """Take back what waits for a later hour, because the citizen wrote meanwhile. Returns how many replies.
+
+    The caller holds the ticket's lock. The text goes back to the composer (`held_reply`); nothing is lost.
     """
-    sent = 0
-    with ExitStack() as stack:
-        client: smtplib.SMTP | None = None
-        while True:
-            with sessions.begin() as session:
-                mail = claim(session, lease_s=lease_s)
-            if mail is None:
-                return sent
-            failpoints.hit("after-claim")
-            try:
-                client = client or stack.enter_context(open_server(server))
-                answer = hand_over(client, mail.envelope_from, mail.recipient, mail.content)
-            except (smtplib.SMTPException, OSError, ValueError) as error:
-                answer = unreachable(error)
-            failpoints.hit("after-send")
-            with sessions.begin() as session:
-                settle(session, mail, answer, clock())
-            sent += answer.outcome is Handed.ACCEPTED
-            if answer.hung_up:
-                # The rest stays due: a server that refuses us is asked once a tick, not once a mail.
-                return sent
+    query = select(Outgoing.reply_id).where(
+        Outgoing.ticket_id == ticket.id,
+        Outgoing.reply_id.is_not(None),
+        Outgoing.state == OutgoingState.READY.value,
+        Outgoing.send_at - Outgoing.created_at > LATER_THAN_UNDO,
+    )
+    held = 0
+    for reply_id in session.scalars(query.distinct()).all():
+        reply = session.get_one(Message, reply_id)
+        rows = _rows_of(session, reply)
+        if not all(row.scheduled for row in rows):
+            continue
+        for row in rows:
+            _move(row, OutgoingState.CANCELLED)
+        reply.undone_at = now
+        record(session, ticket, "reply_held", now=now, why=HELD_ES, message=reply.id)
+        if ticket.status != TicketStatus.OPEN:
+            change_status(session, ticket, TicketStatus.OPEN, now=now, actor=None, why=HELD_ES)
+        held += 1
+    return held
 
 
 def send_again(session: Session, mail: Outgoing, *, actor: User, now: dt.datetime) -> None:
@@ -227,6 +166,8 @@ def send_again(session: Session, mail: Outgoing, *, actor: User, now: dt.datetim
     session.refresh(mail, with_for_update={"of": Outgoing})
     if mail.state != OutgoingState.FAILED.value:
         raise NotAllowed("Ese correo ya está en camino.")
-    mail.state, mail.tries = OutgoingState.READY.value, 0
+    _move(mail, OutgoingState.READY)
+    # The waits begin anew. Not from nought: a mail that some server has been asked to take cannot be undone.
+    mail.tries, mail.lease_until = 1, None
     mail.send_at = mail.created_at = now
     record(session, mail.ticket, "sent_again", now=now, actor=actor, to=mail.recipient)

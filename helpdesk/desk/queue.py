@@ -23,6 +23,7 @@ class View:
     line: str | None = None
     status: str | None = TicketStatus.OPEN.value  # None: whatever it is
     assignee: str | None = None  # "me", "nobody" or None for everybody
+    review: bool = False  # only mail of strangers that an agent must look at
     search: str = ""
     page: int = 1
 
@@ -49,6 +50,8 @@ def _filtered(query: Select[Ticket], view: View, user_id: int) -> Select[Ticket]
         query = query.where(Ticket.assignee_id == user_id)
     elif view.assignee == "nobody":
         query = query.where(Ticket.assignee_id.is_(None))
+    if view.review:
+        query = query.where(Ticket.review_of_id.is_not(None))
     if view.search:
         like = f"%{_escaped(view.search)}%"
         query = query.where(
@@ -81,12 +84,13 @@ def queue_page(session: Session, view: View, user_id: int) -> QueuePage:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Open tickets: by line filter, all, mine, nobody's."""
+    """Open tickets: by line filter, all, mine, nobody's, to be reviewed."""
 
     lines: dict[str, int]
     all: int
     mine: int
     nobody: int
+    review: int
 
 
 def open_counts(session: Session, user_id: int) -> Counts:
@@ -97,12 +101,11 @@ def open_counts(session: Session, user_id: int) -> Counts:
         func.count(),
         func.count().filter(Ticket.assignee_id == user_id),
         func.count().filter(Ticket.assignee_id.is_(None)),
+        func.count().filter(Ticket.review_of_id.is_not(None)),
     ).where(open_)
     rows = session.execute(query.group_by(Ticket.line)).all()
     lines = dict.fromkeys(LINE_FILTERS, 0) | {row[0] or UNSORTED: row[1] for row in rows}
-    return Counts(
-        lines, sum(row[1] for row in rows), sum(row[2] for row in rows), sum(row[3] for row in rows)
-    )
+    return Counts(lines, *(sum(row[column] for row in rows) for column in range(1, 5)))
 
 
 def next_open(session: Session, after: Ticket, view: View, user_id: int) -> Ticket | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import ForeignKey
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, select
+from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from helpdesk.db import JSON, Base
 from helpdesk.desk.mailbox import Mailbox
@@ -30,3 +30,10 @@ class Reconciliation(Base):
     states: Mapped[JSON] = mapped_column(default=dict)
 
     mailbox: Mapped[Mailbox] = relationship()
+
+
+def newest(session: Session) -> list[Reconciliation]:
+    """The last comparison of each folder, by mailbox and folder."""
+    query = select(Reconciliation).distinct(Reconciliation.mailbox_id, Reconciliation.folder)
+    order = (Reconciliation.mailbox_id, Reconciliation.folder, Reconciliation.id.desc())
+    return list(session.scalars(query.order_by(*order).options(joinedload(Reconciliation.mailbox))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -16,11 +17,11 @@ from helpdesk.desk.lifecycle import OutgoingState, TicketStatus
 from helpdesk.desk.message import Direction, Message, last_public_message
 from helpdesk.desk.outbox import Outgoing
 from helpdesk.desk.suggestions import note_used
-from helpdesk.desk.ticket import Ticket, assign, change_status, lock_ticket, record
+from helpdesk.desk.ticket import Event, Participant, Ticket, assign, change_status, lock_ticket, record
 from helpdesk.desk.words import LINES_ES
 from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
-from helpdesk.mail.compose import Letter, build
-from helpdesk.mail.tokens import make_message_id
+from helpdesk.mail.compose import Letter, Person, build
+from helpdesk.mail.tokens import make_message_id, plus_address
 from helpdesk.settings import LIMA, Settings
 from templates.catalogue import read_notice
 from templates.placeholders import fill, unfilled
@@ -28,6 +29,10 @@ from templates.rendering import Rendered, render
 
 GREETING_WITHOUT_NAME = "señora, señor"
 REPLY_CHARACTERS = 100_000
+# More people than these are not chosen by themselves: whoever answers must want it (T59).
+PRESELECTED_COPIES = 10
+MOST_COPIES = 50
+SCHEDULE_AT_MOST = dt.timedelta(days=90)
 
 _NOT_IN_NAMES = re.compile(r"[^\w\s'’.,&-]|_")
 _DOTTED = re.compile(r"\.(?=\w)")  # evil.example would become a link
@@ -35,13 +40,31 @@ _DOTTED = re.compile(r"\.(?=\w)")  # evil.example would become a link
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A reply as the agent left it. `last_seen` is the newest message on the page it was written on."""
+    """A reply as the agent left it. `last_seen` is the newest message on the page it was written on.
+
+    `cc`: the addresses chosen for a copy; None before anybody chose. `send_at`: for later; None for now.
+    """
 
     text: str
     idempotency_key: str
     last_seen: int | None = None
     answer: str | None = None
     close: bool = False
+    cc: tuple[str, ...] | None = None
+    send_at: dt.datetime | None = None
+
+
+def may_get_copies(ticket: Ticket, settings: Settings) -> list[Participant]:
+    """The people whom an agent let onto the ticket, without the requester and ourselves."""
+    known = settings.own | ({ticket.requester.email} if ticket.requester else set())
+    return [person for person in ticket.participants if person.address not in known]
+
+
+def chosen_copies(people: Sequence[Participant], draft: Draft) -> set[str]:
+    """Whose boxes are ticked on the page: who was chosen, or, before that, all of them when they are few."""
+    if draft.cc is not None:
+        return set(draft.cc)
+    return {person.address for person in people} if len(people) <= PRESELECTED_COPIES else set()
 
 
 def facts(ticket: Ticket, agent: User, now: dt.datetime) -> dict[str, str]:
@@ -78,7 +101,7 @@ def reply_subject(ticket: Ticket) -> str:
     return f"Re: {subject} [{ticket.number}]"
 
 
-def check_sendable(session: Session, ticket: Ticket, draft: Draft) -> str:
+def check_sendable(session: Session, ticket: Ticket, draft: Draft, now: dt.datetime) -> str:
     """The recipient's address. Raises ReplyRefused or StaleReply with a sentence for the agent."""
     if ticket.requester is None:
         raise ReplyRefused("No se conoce el correo del remitente: no es posible responder.")
@@ -88,43 +111,82 @@ def check_sendable(session: Session, ticket: Ticket, draft: Draft) -> str:
         raise ReplyRefused("La respuesta es demasiado larga.")
     if holes := unfilled(draft.text):
         raise ReplyRefused(f"Falta completar: {', '.join(holes)}. No se envió nada.")
+    check_hour(draft, now)
     newest = last_public_message(session, ticket)
     if draft.last_seen is not None and newest is not None and newest.id > draft.last_seen:
         raise StaleReply("Llegó o se envió otro mensaje mientras usted escribía. Revíselo antes de enviar.")
     return ticket.requester.email
 
 
-def check_same_reply(already: Outgoing, ticket: Ticket, draft: Draft) -> Outgoing:
+def check_hour(draft: Draft, now: dt.datetime) -> None:
+    """Raise ReplyRefused for an hour that is over, or too far away."""
+    if draft.send_at is None:
+        return
+    if draft.send_at <= now:
+        raise ReplyRefused("La hora de salida ya pasó. Elija otra, o envíe ahora.")
+    if draft.send_at > now + SCHEDULE_AT_MOST:
+        raise ReplyRefused(f"Elija una hora de salida dentro de los próximos {SCHEDULE_AT_MOST.days} días.")
+
+
+def checked_copies(ticket: Ticket, draft: Draft, settings: Settings) -> list[Participant]:
+    """The people who get a copy. Raises ReplyRefused for anybody whom no agent let onto the ticket (T59)."""
+    allowed = {person.address: person for person in may_get_copies(ticket, settings)}
+    wanted = list(dict.fromkeys(address.lower() for address in draft.cc or ()))
+    if strangers := [address for address in wanted if address not in allowed]:
+        raise ReplyRefused(f"No participa en esta atención: {', '.join(strangers[:3])}. No se envió nada.")
+    if len(wanted) > MOST_COPIES:
+        raise ReplyRefused(f"Elija {MOST_COPIES} personas con copia como máximo.")
+    return [allowed[address] for address in wanted]
+
+
+def check_same_reply(already: Sequence[Outgoing], ticket: Ticket, draft: Draft) -> Outgoing:
     """The reply that a form queued before, if this is the same one. Raises StaleReply when it would be dropped."""
-    same = already.reply is not None and already.reply.new_text == draft.text.strip()
-    if already.ticket_id != ticket.id or already.state == OutgoingState.CANCELLED or not same:
+    first = already[0]
+    same = (
+        first.reply is not None
+        and first.reply.new_text == draft.text.strip()
+        and set(first.reply.cc) == set(draft.cc or ())
+        and draft.send_at in (None, first.send_at)
+    )
+    if first.ticket_id != ticket.id or first.state == OutgoingState.CANCELLED or not same:
         raise StaleReply(
             "Esta página ya envió una respuesta. Revise el texto y envíelo si todavía hace falta."
         )
-    return already
+    return first
 
 
 def send_reply(
     session: Session, ticket: Ticket, draft: Draft, *, agent: User, settings: Settings, now: dt.datetime
 ) -> Outgoing:
-    """Queue a reply; it leaves when the undo window is over. The same key queues the same reply once (T60)."""
+    """Queue a reply; it leaves when the undo window is over, or at its hour. Returns the requester's row.
+
+    The same key queues the same reply once (T60). Raises ReplyRefused and StaleReply.
+    """
     lock_ticket(session, ticket)
-    already = session.scalar(select(Outgoing).where(Outgoing.idempotency_key == draft.idempotency_key))
-    if already is not None:
+    by_key = select(Outgoing).where(Outgoing.idempotency_key == draft.idempotency_key).order_by(Outgoing.id)
+    if already := session.scalars(by_key).all():
         return check_same_reply(already, ticket, draft)
-    recipient = check_sendable(session, ticket, draft)
+    recipient = check_sendable(session, ticket, draft, now)
+    copies = checked_copies(ticket, draft, settings)
     message = _message(session, ticket, draft, recipient, agent=agent, settings=settings, now=now)
-    outgoing = _outgoing(ticket, message, draft, settings, now)
-    session.add(outgoing)
+    message.cc = [person.address for person in copies]
+    outgoing = _outgoing(ticket, message, copies, draft, settings, now)
+    session.add_all(outgoing)
     session.flush()
     if draft.answer:
         note_used(session, ticket, draft.answer, now=now, actor=agent)
-    record(session, ticket, "replied", now=now, actor=agent, message=message.id)
+    why = f"saldrá el {in_lima(draft.send_at)}" if draft.send_at else ""
+    record(session, ticket, "replied", now=now, actor=agent, why=why, message=message.id)
     if ticket.assignee_id is None:
         assign(session, ticket, agent, now=now, actor=agent)
     status = TicketStatus.CLOSED if draft.close else TicketStatus.WAITING
     change_status(session, ticket, status, now=now, actor=agent, why="respuesta enviada")
-    return outgoing
+    return outgoing[0]
+
+
+def in_lima(instant: dt.datetime) -> str:
+    """Date and hour as people in Lima write them."""
+    return instant.astimezone(LIMA).strftime("%d/%m/%Y a las %H:%M")
 
 
 def _message(
@@ -161,13 +223,18 @@ def _message(
     return message
 
 
-def _outgoing(
-    ticket: Ticket, message: Message, draft: Draft, settings: Settings, now: dt.datetime
-) -> Outgoing:
+def _letter(
+    ticket: Ticket,
+    message: Message,
+    copies: Sequence[Participant],
+    settings: Settings,
+    date: dt.datetime,
+) -> Letter:
     assert ticket.requester is not None
     assert message.recipient is not None
     assert message.message_id is not None
-    letter = Letter(
+    own_way_back = plus_address(message.message_id, settings.mail_from) if settings.plus_addressing else None
+    return Letter(
         sender_name=settings.mail_from_name,
         sender=settings.mail_from,
         recipient_name=ticket.requester.name,
@@ -176,32 +243,72 @@ def _outgoing(
         text=message.text,
         html=message.html,
         message_id=message.message_id,
-        at=now,
+        at=date,
+        cc=tuple(Person(person.address, person.name) for person in copies),
+        reply_to=own_way_back,
         in_reply_to=message.references[-1] if message.references else None,
         references=tuple(message.references),
     )
-    return Outgoing(
-        ticket_id=ticket.id,
-        reply_id=message.id,
-        idempotency_key=draft.idempotency_key,
-        message_id=message.message_id,
-        envelope_from=settings.mail_from,
-        recipient=message.recipient,
-        content=build(letter),
-        send_at=now + dt.timedelta(seconds=settings.undo_s),
-        created_at=now,
-    )
+
+
+def _outgoing(
+    ticket: Ticket,
+    message: Message,
+    copies: Sequence[Participant],
+    draft: Draft,
+    settings: Settings,
+    now: dt.datetime,
+) -> list[Outgoing]:
+    """One row a recipient, the requester's first; all with the same bytes."""
+    leaves_at = max(draft.send_at or now, now + dt.timedelta(seconds=settings.undo_s))
+    letter = _letter(ticket, message, copies, settings, draft.send_at or now)
+    content = build(letter)
+    return [
+        Outgoing(
+            ticket_id=ticket.id,
+            reply_id=message.id,
+            idempotency_key=draft.idempotency_key,
+            message_id=letter.message_id,
+            envelope_from=settings.mail_from,
+            recipient=recipient,
+            content=content,
+            send_at=leaves_at,
+            created_at=now,
+        )
+        for recipient in (letter.recipient, *message.cc)
+    ]
 
 
 def undo_reply(session: Session, ticket: Ticket, reply: Message, *, agent: User, now: dt.datetime) -> str:
     """Take a reply back within its window and return its text for the composer. Raises NotAllowed."""
     if reply.ticket_id != ticket.id:
         raise NotAllowed("Esa respuesta no es de esta atención.")
+    lock_ticket(session, ticket)
     outbox.cancel(session, reply)
     reply.undone_at = now
     record(session, ticket, "reply_undone", now=now, actor=agent, message=reply.id)
     change_status(session, ticket, TicketStatus.OPEN, now=now, actor=agent, why="respuesta deshecha")
     return reply.new_text
+
+
+def held_reply(session: Session, ticket: Ticket) -> Message | None:
+    """The reply that was meant for later and was held because the citizen wrote; None once there is another one."""
+    query = (
+        select(Event)
+        .where(Event.ticket_id == ticket.id, Event.kind == "reply_held")
+        .order_by(Event.id.desc())
+    )
+    event = session.scalar(query.limit(1))
+    held = session.get(Message, event.detail["message"]) if event else None
+    if held is None:
+        return None
+    later = select(Message.id).where(
+        Message.ticket_id == ticket.id,
+        Message.direction == Direction.OUTBOUND,
+        Message.undone_at.is_(None),
+        Message.id > held.id,
+    )
+    return None if session.scalar(later.limit(1)) else held
 
 
 def add_note(session: Session, ticket: Ticket, text: str, *, agent: User, now: dt.datetime) -> Message:

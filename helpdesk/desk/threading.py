@@ -1,60 +1,223 @@
 """Which ticket a mail belongs to: the security boundary of a helpdesk (T01–T03, T14, T15).
 
-A mail joins a ticket when In-Reply-To or References name a Message-ID that we signed for it *and* its sender
-is already on that ticket. A number in the subject, a stranger with a good token, anything else: a new ticket.
+A mail names a ticket by a token of ours (Reply-To address, Message-ID), by the Message-ID of a message that is on
+it, or by its number in the subject. It joins only when its sender is on that ticket as well; a stranger's mail
+becomes a ticket of its own that an agent looks at ("por revisar"). What the database knows is looked up for a
+group of mails at once; the decision itself is made here, in memory.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session, joinedload, selectinload
 
+from helpdesk.desk.message import Message
 from helpdesk.desk.outbox import Outgoing
-from helpdesk.desk.ticket import Ticket, is_on_ticket
+from helpdesk.desk.ticket import NUMBER_PREFIX, Ticket, is_on_ticket
 from helpdesk.mail.parsed import ParsedMail
-from helpdesk.mail.tokens import tickets_of
+from helpdesk.mail.tokens import REFERENCES_READ, Named, named_tickets
+
+MERGES_FOLLOWED = 20
+NUMBERS_READ = 5
+_NUMBER = re.compile(rf"(?<![A-Za-z0-9]){NUMBER_PREFIX}-(\d{{4}})-(\d{{6,12}})(?!\d)", re.IGNORECASE)
+
+
+class Evidence(StrEnum):
+    """What names a ticket, the strongest first."""
+
+    TOKEN = "token"
+    REFERENCE = "reference"
+    NUMBER = "number"
+
+
+JOINS_ES = {
+    Evidence.TOKEN: "responde a un correo nuestro, desde una dirección de esta atención",
+    Evidence.REFERENCE: "responde a un mensaje de esta atención, desde una dirección que está en ella",
+    Evidence.NUMBER: "trae el número de la atención, desde una dirección que está en ella",
+}
+NEW_ES = "no responde a ningún correo nuestro"
+STRANGER_ES = "su remitente no está en la atención que menciona"
+REPORT_ES = "informe de entrega de un correo de esta atención"
 
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """Where a mail goes and why. `related` is a ticket it names but may not join."""
+    """Where a mail goes and why.
+
+    `review_of` is a ticket it names but may not join; `follows`, one that was closed too long ago; `returned`, the
+    mail of ours that a delivery report is about.
+    """
 
     ticket: Ticket | None
     why: str
-    related: Ticket | None = None
+    review_of: Ticket | None = None
+    follows: Ticket | None = None
+    returned: Outgoing | None = None
 
 
-def find_thread(session: Session, mail: ParsedMail, key: str) -> Thread:
-    """The thread of a mail. A delivery report belongs to the ticket of the mail that it returns."""
-    returned = returned_mail(session, mail)
-    if returned is not None:
-        return Thread(returned.ticket, "informe de entrega de un correo de esta atención")
-    tickets = _tickets(session, key, [*mail.in_reply_to, *reversed(mail.references)])
-    sender = mail.sender[0].address if mail.sender else None
-    for ticket in tickets:
-        if is_on_ticket(ticket, sender):
-            return Thread(ticket, "responde a un correo nuestro, desde una dirección de esta atención")
-    if tickets:
-        return Thread(None, "su remitente no está en la atención que menciona", related=tickets[0])
-    return Thread(None, "no responde a ningún correo nuestro")
+@dataclass(slots=True)
+class Known:
+    """What the database knows of the tickets that some mails name; grows with what is filed meanwhile."""
 
+    named: dict[int, Named]  # by the ledger row of the mail
+    tickets: dict[int, Ticket] = field(default_factory=dict)
+    by_number: dict[str, int] = field(default_factory=dict)
+    by_message_id: dict[str, list[int]] = field(default_factory=dict)
+    returned: dict[tuple[str, str | None], Outgoing] = field(default_factory=dict)
 
-def _tickets(session: Session, key: str, message_ids: list[str]) -> list[Ticket]:
-    found = (session.get(Ticket, ticket_id) for ticket_id in tickets_of(key, message_ids))
-    return [ticket for ticket in found if ticket is not None]
+    def learn(self, ticket: Ticket, message_id: str | None) -> None:
+        """A message was just filed: the next mail may answer it."""
+        self.tickets[ticket.id] = ticket
+        self.by_number[ticket.number] = ticket.id
+        if message_id:
+            self.by_message_id.setdefault(message_id, []).append(ticket.id)
 
-
-def returned_mail(session: Session, mail: ParsedMail) -> Outgoing | None:
-    """The mail of ours that a delivery report returns: it must name its Message-ID *and* whom it was sent to.
-
-    Anybody can call himself mailer-daemon; a Message-ID alone would let whoever knows one into the ticket.
-    """
-    bounce = mail.bounce
-    if bounce is None or bounce.message_id is None or bounce.recipient is None:
+    def ticket(self, ticket_id: int) -> Ticket | None:
+        """The ticket, or the one it was merged into."""
+        found = self.tickets.get(ticket_id)
+        for _ in range(MERGES_FOLLOWED):
+            if found is None or found.merged_into_id is None:
+                return found
+            found = self.tickets.get(found.merged_into_id)
         return None
-    query = select(Outgoing).where(
-        Outgoing.message_id == bounce.message_id, Outgoing.recipient == bounce.recipient.lower()
+
+
+def numbers_in(subject: str) -> list[str]:
+    """The ticket numbers in a subject, in order."""
+    found = (f"{NUMBER_PREFIX}-{year}-{number}" for year, number in _NUMBER.findall(subject))
+    return list(dict.fromkeys(found))[:NUMBERS_READ]
+
+
+def named_ids(mail: ParsedMail) -> list[str]:
+    """The Message-IDs that a mail says it answers, nearest first, at most 20 (T14)."""
+    ids = dict.fromkeys([*mail.in_reply_to, *reversed(mail.references)])
+    return list(ids)[:REFERENCES_READ]
+
+
+def addressed(mail: ParsedMail) -> list[str]:
+    """Where a mail was sent to, by its own words and by the server's."""
+    written = [person.address for person in (*mail.to, *mail.cc)]
+    delivered = [value for name, value in mail.headers if name in _DELIVERED]
+    return [*written, *(value.strip().strip("<>") for value in delivered)]
+
+
+_DELIVERED = frozenset({"delivered-to", "envelope-to", "x-original-to"})
+
+
+def look_up(session: Session, mails: dict[int, ParsedMail], key: str) -> Known:
+    """Everything that the database knows of the tickets these mails name, in a few queries for all of them.
+
+    `mails` are by their ledger row.
+    """
+    known = Known({row: named_tickets(key, named_ids(mail), addressed(mail)) for row, mail in mails.items()})
+    ids = {ticket_id for named in known.named.values() for ticket_id in named.tickets}
+    ids |= _look_up_references(session, known, {name for mail in mails.values() for name in named_ids(mail)})
+    ids |= _look_up_reports(session, known, list(mails.values()))
+    numbers = {number for mail in mails.values() for number in numbers_in(mail.subject)}
+    _look_up_tickets(session, known, ids, numbers)
+    return known
+
+
+def _look_up_references(session: Session, known: Known, named: set[str]) -> set[int]:
+    if not named:
+        return set()
+    query = select(Message.message_id, Message.ticket_id).where(Message.message_id.in_(named))
+    for message_id, ticket_id in session.execute(query.order_by(Message.id)):
+        known.by_message_id.setdefault(str(message_id), []).append(ticket_id)
+    return {ticket_id for ids in known.by_message_id.values() for ticket_id in ids}
+
+
+def _look_up_tickets(session: Session, known: Known, ids: set[int], numbers: set[str]) -> None:
+    wanted = [
+        *([Ticket.id.in_(ids)] if ids else []),
+        *([Ticket.number.in_(numbers)] if numbers else []),
+    ]
+    load = (joinedload(Ticket.requester), selectinload(Ticket.participants))
+    for _ in range(MERGES_FOLLOWED):
+        if not wanted:
+            return
+        for condition in wanted:
+            for ticket in session.scalars(select(Ticket).where(condition).options(*load)):
+                known.tickets[ticket.id] = ticket
+                known.by_number[ticket.number] = ticket.id
+        later = {ticket.merged_into_id for ticket in known.tickets.values() if ticket.merged_into_id}
+        missing = later - set(known.tickets)
+        wanted = [Ticket.id.in_(missing)] if missing else []
+
+
+def _look_up_reports(session: Session, known: Known, mails: list[ParsedMail]) -> set[int]:
+    """The mails of ours that delivery reports return: each must name its Message-ID *and* whom it was sent to.
+
+    Anybody can call himself mailer-daemon; a Message-ID alone would let whoever knows one into the ticket. Only
+    a report that names nobody at all may go by the Message-ID, when there was one recipient.
+    """
+    pairs = {
+        (mail.bounce.message_id, (mail.bounce.recipient or "").lower() or None)
+        for mail in mails
+        if mail.bounce is not None and mail.bounce.message_id
+    }
+    if not pairs:
+        return set()
+    exact = [pair for pair in pairs if pair[1]]
+    rows = list(
+        session.scalars(
+            select(Outgoing).where(tuple_(Outgoing.message_id, Outgoing.recipient).in_(exact or [("", "")]))
+        )
     )
-    return session.scalar(query)
+    known.returned |= {(row.message_id, row.recipient): row for row in rows}
+    for message_id in {pair[0] for pair in pairs if not pair[1]}:
+        alone = list(session.scalars(select(Outgoing).where(Outgoing.message_id == message_id).limit(2)))
+        if len(alone) == 1:
+            known.returned[(message_id, None)] = alone[0]
+            rows.append(alone[0])
+    return {row.ticket_id for row in rows}
+
+
+def candidates(known: Known, row: int, mail: ParsedMail) -> Iterator[tuple[Evidence, Ticket]]:
+    """The tickets that a mail names, the strongest evidence first; each once."""
+    by_reference = (ticket for name in named_ids(mail) for ticket in known.by_message_id.get(name, ()))
+    by_number = (known.by_number[number] for number in numbers_in(mail.subject) if number in known.by_number)
+    named: Iterable[tuple[Evidence, int]] = (
+        *((Evidence.TOKEN, ticket) for ticket in known.named[row].tickets),
+        *((Evidence.REFERENCE, ticket) for ticket in by_reference),
+        *((Evidence.NUMBER, ticket) for ticket in by_number),
+    )
+    seen = set()
+    for evidence, ticket_id in named:
+        ticket = known.ticket(ticket_id)
+        if ticket is not None and ticket.id not in seen:
+            seen.add(ticket.id)
+            yield evidence, ticket
+
+
+def find_thread(known: Known, row: int, mail: ParsedMail, *, sender: str | None) -> Thread:
+    """The thread of a mail from `sender`: None when it is not known, or not to be believed, who that is."""
+    report = mail.bounce
+    if report is not None and report.message_id is not None:
+        recipient = (report.recipient or "").lower() or None
+        returned = known.returned.get((report.message_id, recipient))
+        ticket = known.ticket(returned.ticket_id) if returned else None
+        if ticket is not None:
+            return Thread(ticket, REPORT_ES, returned=returned)
+    named = list(candidates(known, row, mail))
+    for evidence, ticket in named:
+        if is_on_ticket(ticket, sender):
+            return Thread(ticket, JOINS_ES[evidence])
+    if named:
+        return Thread(None, STRANGER_ES, review_of=named[0][1])
+    return Thread(None, NEW_ES)
+
+
+def written_to(known: Known, row: int, mail: ParsedMail) -> tuple[Ticket, str] | None:
+    """The ticket that a mail of *ours* answers, and the address on it that it went to."""
+    recipients = [person.address.lower() for person in (*mail.to, *mail.cc)]
+    for _, ticket in candidates(known, row, mail):
+        for recipient in recipients:
+            if is_on_ticket(ticket, recipient):
+                return ticket, recipient
+    return None

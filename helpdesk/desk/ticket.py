@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, bindparam, func, select, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    bindparam,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
@@ -142,46 +154,92 @@ class NumberSeries(Base):
 
 
 # Two statements of every mail's way, built once: building them costs as much as running them.
-_TAKE_NUMBER = (
+_LOCK_SERIES = (
     insert(NumberSeries)
-    .values(name=NUMBER_PREFIX, year=bindparam("of_year"), last=1)
-    .on_conflict_do_update(index_elements=["name", "year"], set_={"last": NumberSeries.last + 1})
+    .values(name=NUMBER_PREFIX, year=bindparam("of_year"), last=0)
+    .on_conflict_do_update(index_elements=["name", "year"], set_={"last": NumberSeries.last})
     .returning(NumberSeries.last)
 )
-_NEW_REQUESTER = insert(Requester).values(
-    email=bindparam("address"),
-    name=bindparam("called"),
-    language=bindparam("speaks"),
-    created_at=bindparam("seen_at"),
+_KEEP_SERIES = (
+    update(NumberSeries)
+    .where(NumberSeries.name == NUMBER_PREFIX, NumberSeries.year == bindparam("of_year"))
+    .values(last=bindparam("reached"))
 )
-_KEEP_REQUESTER = (
-    select(Requester)
-    .from_statement(
-        _NEW_REQUESTER.on_conflict_do_update(
-            index_elements=["email"],
-            set_={
-                "name": func.coalesce(func.nullif(Requester.name, ""), _NEW_REQUESTER.excluded.name),
-                "language": func.coalesce(_NEW_REQUESTER.excluded.language, Requester.language),
-            },
-        ).returning(Requester)
-    )
-    .execution_options(populate_existing=True)
+_NEW_REQUESTER = insert(Requester)
+_KEEP_REQUESTER = _NEW_REQUESTER.on_conflict_do_update(
+    index_elements=["email"],
+    set_={
+        "name": func.coalesce(func.nullif(Requester.name, ""), _NEW_REQUESTER.excluded.name),
+        "language": func.coalesce(_NEW_REQUESTER.excluded.language, Requester.language),
+    },
 )
 
 
-def next_number(session: Session, now: dt.datetime) -> str:
-    """The next ticket number, such as PI-2026-000123 (the year is Lima's)."""
+@dataclass(slots=True)
+class Numbers:
+    """The next ticket numbers, such as PI-2026-000123 (the year is Lima's); taken while the series is locked."""
+
+    year: int
+    last: int
+
+    def take(self) -> str:
+        """The next one."""
+        self.last += 1
+        return f"{NUMBER_PREFIX}-{self.year}-{self.last:06d}"
+
+
+def open_numbers(session: Session, now: dt.datetime) -> Numbers:
+    """The series of this year, locked until the commit; `close_numbers` writes down how far it was used."""
     year = now.astimezone(LIMA).year
-    return f"{NUMBER_PREFIX}-{year}-{session.scalar(_TAKE_NUMBER, {'of_year': year}):06d}"
+    return Numbers(year, session.scalar(_LOCK_SERIES, {"of_year": year}) or 0)
 
 
-def find_or_add_requester(
-    session: Session, email: str, name: str, language: str | None, now: dt.datetime
-) -> Requester:
-    """The requester of an address; made on first sight. A name replaces an empty one; the language is the last."""
-    given = {"address": email.lower(), "called": name, "speaks": language, "seen_at": now}
-    requester: Requester = session.scalars(_KEEP_REQUESTER, given).one()
-    return requester
+def close_numbers(session: Session, numbers: Numbers) -> None:
+    """Write down the last number that was taken."""
+    session.execute(_KEEP_SERIES, {"of_year": numbers.year, "reached": numbers.last})
+
+
+def others_of(session: Session, ticket: Ticket, limit: int = 5) -> list[Ticket]:
+    """The newest other tickets of the same requester that were not merged away."""
+    if ticket.requester_id is None:
+        return []
+    query = select(Ticket).where(
+        Ticket.requester_id == ticket.requester_id, Ticket.id != ticket.id, Ticket.merged_into_id.is_(None)
+    )
+    return list(session.scalars(query.order_by(Ticket.id.desc()).limit(limit)))
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who wrote, as the mail shows them."""
+
+    address: str
+    name: str
+    language: str | None
+
+
+def find_or_add_requesters(
+    session: Session, people: Iterable[Person], now: dt.datetime
+) -> dict[str, Requester]:
+    """The requesters of some addresses, made on first sight; by address in lower case.
+
+    A name replaces an empty one; the language is the last. Rows are written in the order of their address, so
+    that two writers never wait for each other in a ring.
+    """
+    found: dict[str, Person] = {}
+    for person in people:
+        found.setdefault(person.address.lower(), person)
+    if not found:
+        return {}
+    rows = [
+        {"email": email, "name": found[email].name, "language": found[email].language, "created_at": now}
+        for email in sorted(found)
+    ]
+    session.execute(_KEEP_REQUESTER, rows)
+    kept = session.scalars(
+        select(Requester).where(Requester.email.in_(found)).execution_options(populate_existing=True)
+    )
+    return {requester.email: requester for requester in kept}
 
 
 def find_ticket(session: Session, number: str) -> Ticket | None:
@@ -211,6 +269,29 @@ def lock_ticket(session: Session, ticket: Ticket) -> None:
     """Hold the ticket until the commit and see it as it is now: whoever changes it comes one after the other."""
     session.flush()
     session.refresh(ticket, with_for_update={"of": Ticket})
+
+
+def link(
+    session: Session,
+    ticket: Ticket,
+    other: Ticket,
+    kind: str,
+    *,
+    now: dt.datetime,
+    actor: User | None = None,
+    why: str = "",
+) -> None:
+    """Say that a ticket has to do with another one; both histories show it. Linking twice changes nothing."""
+    row = {"ticket_id": ticket.id, "other_id": other.id, "kind": kind, "at": now}
+    session.flush()
+    made = session.scalar(insert(TicketLink).values(row).on_conflict_do_nothing().returning(TicketLink.id))
+    if made is not None:
+        record(
+            session, ticket, "linked", now=now, actor=actor, why=why, link=made, other=other.number, how=kind
+        )
+        record(
+            session, other, "linked", now=now, actor=actor, why=why, other=ticket.number, how=f"{kind}_back"
+        )
 
 
 def change_status(
@@ -245,4 +326,9 @@ def assign(session: Session, ticket: Ticket, assignee: User | None, *, now: dt.d
 
 def is_on_ticket(ticket: Ticket, address: str | None) -> bool:
     """Whether an address belongs to the ticket: only its own mail may join it (T03)."""
-    return bool(address) and ticket.requester is not None and ticket.requester.email == str(address).lower()
+    if not address:
+        return False
+    wanted = address.lower()
+    if ticket.requester is not None and ticket.requester.email == wanted:
+        return True
+    return any(person.address == wanted for person in ticket.participants)

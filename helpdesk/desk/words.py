@@ -40,6 +40,17 @@ MAIL_ES = {
     "vanished": N_("desapareció del buzón"),
     "unrelated": N_("enviado sin atención"),
 }
+# How two tickets are linked, read from the ticket whose page is shown.
+LINKS_ES = {
+    "follows": N_("Continúa"),
+    "follows_back": N_("Continúa en"),
+    "mentions": N_("Menciona"),
+    "mentions_back": N_("Mencionada en"),
+    "split_from": N_("Separada de"),
+    "split_from_back": N_("De aquí se separó"),
+    "see_also": N_("Vea también"),
+    "see_also_back": N_("Vea también"),
+}
 # What the parser's process says when it fails (helpdesk.mail.sandbox).
 PARSER_REASONS_ES = {
     "took longer than 20 s": N_("leerlo tomó más de 20 s"),
@@ -51,7 +62,21 @@ PARSER_REASONS_ES = {
 # Every kind of event that `helpdesk.desk.ticket.record` may write.
 EVENTS = {
     "opened": N_("Atención abierta"),
+    "filed_by_hand": N_("Atención abierta a mano de un correo que no se pudo leer"),
     "joined": N_("Se unió un mensaje"),
+    "linked": N_("Enlazada con otra atención"),
+    "merged": N_("Unida a otra atención"),
+    "absorbed": N_("Se le unió otra atención"),
+    "moved": N_("Mensaje movido a otra atención"),
+    "moved_here": N_("Se movió aquí un mensaje de otra atención"),
+    "split": N_("Mensajes separados en una atención nueva"),
+    "kept_apart": N_("Revisada: es una atención aparte"),
+    "undone": N_("Deshecho"),
+    "forwarded": N_("La reenvió a la mesa"),
+    "answered_elsewhere": N_("Respondida fuera de la mesa"),
+    "line_by_mailbox": N_("Línea del buzón"),
+    "forged_token": N_("Trae una referencia nuestra falsificada"),
+    "delayed": N_("El correo se demora en llegar"),
     "related": N_("Menciona otra atención, pero su remitente no está en ella"),
     "automatic": N_("Correo automático"),
     "bounced": N_("El correo rebotó"),
@@ -68,7 +93,10 @@ EVENTS = {
     "replied": N_("Respuesta escrita"),
     "reply_undone": N_("Respuesta deshecha"),
     "sent": N_("Respuesta enviada"),
+    "send_uncertain": N_("El servidor cortó la conexión: no se sabe si la tomó"),
     "send_failed": N_("La respuesta no se pudo entregar"),
+    "send_hastened": N_("Se adelantó el envío programado"),
+    "reply_held": N_("El envío programado se detuvo"),
     "sent_again": N_("Se intentará enviar otra vez"),
     "noted": N_("Nota interna"),
 }

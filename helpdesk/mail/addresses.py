@@ -16,6 +16,7 @@ from helpdesk.mail.parsed import MAX_ADDRESSES, Address
 MAX_ADDRESS_CHARACTERS = 320  # RFC 3696, 3: 64 + 1 + 255
 MAX_NAME = 200
 MAX_COMMENT_DEPTH = 10
+MAX_DOUBTS = 20  # Each may cost a look through the rest of the header.
 
 _TOKEN = re.compile(
     r"""(?P<quoted>"(?:[^"\\]|\\.)*") | (?P<angle><[^<>]*>) | (?P<encoded>=\?[^?\s]{1,80}\?[bBqQ]\?[^?]*\?=)
@@ -26,8 +27,9 @@ _LOCAL = re.compile(r'[^\s()<>\[\]:;@\\,"]{1,128}|"(?:[^"\\]|\\.){0,126}"')
 _DOMAIN = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,30}|\[[0-9A-Fa-f:.IPv]{3,60}\]")
 
 
-class _AmbiguousError(Exception):
-    """The list cannot be split into mailboxes for certain."""
+# A name that should have been quoted ("Díaz, Ana <ana@example.com>"), a bracket that was forgotten at the end: only
+# one address can be read out of it.
+_BARE_NAME = re.compile(r'([^@<>()\[\]:;\\]*)<\s*([^<>\s"\\]+)\s*>?\s*,?\s*')
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class _Mailbox:
     kinds: list[str] = field(default_factory=list)
     angle: str | None = None
     comment: str = ""
+    doubtful: bool = False
 
 
 def read_addresses(value: str, *, strict: bool) -> tuple[tuple[Address, ...], tuple[str, ...]]:
@@ -46,16 +49,22 @@ def read_addresses(value: str, *, strict: bool) -> tuple[tuple[Address, ...], tu
     `strict` is for headers that say who speaks (From, Reply-To): one doubtful entry and nobody is returned,
     and neither groups nor `;` are accepted. Otherwise doubtful entries are left out. Source: RFC 5322, 3.4.
     """
-    try:
-        entries, cut = _split(value, strict=strict)
-        closed = [_close(entry) for entry in entries]
-    except _AmbiguousError:
-        return (), ("ambiguous-address",)
-    defects = ["too-many-addresses"] if cut else []
-    if None in closed:
-        defects.append("ambiguous-address")
-        closed = [] if strict else closed
-    return tuple(address for address in closed if address), tuple(defects)
+    entries, cut = _split(value, strict=strict)
+    closed = [_close(entry, strict=strict) for entry in entries]
+    defects = ("too-many-addresses",) if cut else ()
+    if None not in closed:
+        return tuple(address for address in closed if address), defects
+    if strict:
+        only = _only_address(value)
+        return ((only,), ()) if only else ((), (*defects, "ambiguous-address"))
+    return tuple(address for address in closed if address), (*defects, "ambiguous-address")
+
+
+def _only_address(value: str) -> Address | None:
+    """The mailbox behind a name that is not quoted as it should be, when no other can be meant."""
+    match = _BARE_NAME.fullmatch(value) if value.count("@") == 1 else None
+    address = read_spec(match[2]) if match else None
+    return Address(_name(match[1].replace('"', "")), address) if match and address else None
 
 
 def read_spec(value: str) -> str | None:
@@ -73,43 +82,48 @@ def read_spec(value: str) -> str | None:
 
 
 def _split(value: str, *, strict: bool) -> tuple[list[_Mailbox], bool]:
-    """Split at the commas that stand outside quotes, comments and angle brackets."""
+    """Split at the commas that stand outside quotes, comments and angle brackets; tell whether some are left.
+
+    What no two programs agree about (a bracket or quote that is never closed) makes its entry doubtful.
+    """
     entries: list[_Mailbox] = []
-    current, position, in_group = _Mailbox(), 0, False
-    while position < len(value):
+    current, position, doubts, in_group = _Mailbox(), 0, 0, False
+    while position < len(value) and doubts <= (0 if strict else MAX_DOUBTS):
         if len(entries) >= MAX_ADDRESSES:
             return entries, True
         token = _TOKEN.match(value, position)
-        # A quote or angle bracket that is never closed: no program agrees with the next about the rest.
-        if token is None or token[0] == ")":
-            raise _AmbiguousError
-        position = token.end()
-        if token[0] == "(":
-            comment, position = _comment(value, position)
-            current.comment = current.comment or comment
+        comment = _comment(value, token.end()) if token and token[0] == "(" else None
+        if token is None or token[0] == ")" or (token[0] == "(" and comment is None):
+            current.doubtful = True
+            doubts, position = doubts + 1, position + 1
+            continue
+        position = comment[1] if comment else token.end()
+        if comment:
+            current.comment = current.comment or comment[0]
         elif token[0] in (":", ";"):
-            in_group = _group_mark(token[0], current, in_group=in_group, strict=strict)
-            if token[0] == ";" and current.kinds:
+            if strict or (token[0] == ":" and (in_group or current.angle is not None)):
+                current.doubtful = True
                 entries.append(current)
-            current = _Mailbox()
+            # Outlook's `;` between mailboxes counts as a comma; before a `:` stands the name of a group.
+            elif token[0] == ";":
+                _end_entry(entries, current)
+            in_group, current = token[0] == ":", _Mailbox()
         elif token[0] == ",":
-            entries += [current] if current.kinds else []
+            _end_entry(entries, current)
             current = _Mailbox()
         else:
             _add(current, str(token.lastgroup), token[0])
-    entries += [current] if current.kinds else []
+    _end_entry(entries, current)
     return entries, False
 
 
-def _group_mark(mark: str, current: _Mailbox, *, in_group: bool, strict: bool) -> bool:
-    """Enter or leave a group; Outlook's `;` between mailboxes counts as a comma."""
-    if strict or (mark == ":" and (in_group or current.angle is not None)):
-        raise _AmbiguousError
-    return mark == ":"
+def _end_entry(entries: list[_Mailbox], current: _Mailbox) -> None:
+    if current.kinds or current.doubtful:
+        entries.append(current)
 
 
-def _comment(value: str, position: int) -> tuple[str, int]:
-    """Return the text of a comment and the offset behind it.
+def _comment(value: str, position: int) -> tuple[str, int] | None:
+    """Return the text of a comment and the offset behind it; None when it does not end.
 
     Comments nest; beyond ten levels nobody means it.
     """
@@ -119,7 +133,7 @@ def _comment(value: str, position: int) -> tuple[str, int]:
             (at for at in (value.find("(", position), value.find(")", position)) if at >= 0), default=-1
         )
         if found < 0 or depth > MAX_COMMENT_DEPTH:
-            raise _AmbiguousError
+            return None
         depth += 1 if value[found] == "(" else -1
         position = found + 1
     return value[start : position - 1], position
@@ -131,24 +145,24 @@ def _add(current: _Mailbox, kind: str, text: str) -> None:
         return
     current.kinds.append(kind)
     if kind == "angle":
-        if current.angle is not None:
-            raise _AmbiguousError
+        current.doubtful = current.doubtful or current.angle is not None
         current.angle = text[1:-1]
     else:
         current.phrase.append(text)
 
 
-def _close(entry: _Mailbox) -> Address | None:
+def _close(entry: _Mailbox, *, strict: bool) -> Address | None:
     """The mailbox of one entry, or None when it is not exactly one."""
+    if entry.doubtful:
+        return None
     phrase = "".join(entry.phrase).strip()
     if entry.angle is None:
         address = read_spec(phrase)
         return Address(_name(entry.comment), address) if address else None
     address = read_spec(entry.angle)
-    # Text behind the brackets, or a second bare address before them, may be the one another program takes.
-    if entry.kinds[-1] != "angle" or not _harmless(entry, address or ""):
-        raise _AmbiguousError
-    if address is None:
+    # Text behind the brackets, or a second bare address before them, may be the one another program takes. That
+    # matters for who speaks; among recipients the one in brackets is meant.
+    if address is None or entry.kinds[-1] != "angle" or (strict and not _harmless(entry, address)):
         return None
     name = _name("".join(_unquote(piece) for piece in entry.phrase))
     comment = _name(entry.comment)

@@ -1,22 +1,17 @@
 """Mail that no person wrote: replies of machines, lists, bounces. One table for every decision.
 
-In: why a mail counts as automatic (RFC 3834, RFC 5230, RFC 2369, RFC 2919, RFC 5965), and what a delivery
-report says (RFC 3464, RFC 6533). Not in: what we do about it. Our own addresses are the caller's knowledge.
+In: why a mail counts as automatic (RFC 3834, RFC 5230, RFC 2369, RFC 2919, RFC 5965). Not in: what a delivery
+report says (`bounce.py`), what we do about it. Our own addresses are the caller's knowledge.
 """
 
 from __future__ import annotations
 
 import re
 
-from helpdesk.mail.addresses import read_addresses, read_spec
-from helpdesk.mail.body import decode_part, nested_headers
-from helpdesk.mail.charset import decode_bytes
-from helpdesk.mail.headers import Headers, one_line, read_ids, read_parameters
-from helpdesk.mail.parsed import Bounce
-from helpdesk.mail.structure import Part
+from helpdesk.mail.addresses import read_addresses
+from helpdesk.mail.headers import Headers, one_line, read_parameters
 
 MAX_REASON = 120
-MAX_REPORT_CHARACTERS = 200_000
 
 _LIST_HEADERS = (
     "list-id",
@@ -43,7 +38,7 @@ _REPORTS = {
     "disposition-notification": "read receipt",
     "tlsrpt": "tls-report",
 }
-_ROBOTS = re.compile(r"(?:mailer-?daemon|postmaster|bounces?|bounce-.*|auto-?reply)")
+_ROBOTS = re.compile(r"(?:bounces?|bounce-.*|auto-?reply)")
 _NO_REPLY = re.compile(
     r"(?:^|[-+])(?:do-?not-?reply|no-?(?:reply|responder|responda|responde|contestar|conteste)|nao-?responda)(?:$|[-+])"
 )
@@ -53,12 +48,22 @@ _OUT_OF_OFFICE = re.compile(
     r"|r[eé]ponse automatique|risposta automatica)\b",
     re.I,
 )
-_DELIVERY = frozenset({"message/delivery-status", "message/global-delivery-status"})
-_RETURNED = frozenset({"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"})
-_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
-_QUOTED_ID = re.compile(r"^[> \t]{0,10}Message-ID:\s{0,20}(<[^<>\s]{1,998}>)", re.I | re.M)
-_QUOTED_RECIPIENT = re.compile(r"^[ \t]{0,8}<([^<>\s@]{1,128}@[^<>\s@]{1,253})>", re.M)
-_XTEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+_BOUNCE_SUBJECT = re.compile(
+    r"(?:undeliver(?:able|ed)\b|returned (?:mail|to sender)|mail delivery (?:failed|failure|problem|system|warning)"
+    r"|mail system error|(?:message )?delivery (?:failure|status|report|has failed|notification|delayed|error)"
+    r"|failure (?:notice|delivery)|mail (?:could not be|not) delivered|message delayed|warning: (?:message|could not)"
+    r"|non-delivery|(?:message |mail )?not delivered|error sending|mail failure"
+    r"|no se (?:puede|pudo|ha podido) entregar|(?:mensaje |correo )?no entregado|(?:correo|mensaje) devuelto"
+    r"|notificaci[oó]n (?:de|del) estado de (?:la )?entrega|error (?:en la|de) entrega|entrega (?:fallida|retrasada)"
+    r"|n[aã]o (?:foi )?(?:poss[ií]vel )?entreg|falha na entrega|notifica[cç][aã]o d[eo] (?:status|estado)"
+    r"|non remis|[eé]chec de|unzustellbar|mancata consegna|mancato recapito)",
+    re.I,
+)
+_REPORT_SUBJECT = re.compile(r"report domain: ?\S{1,253} submitter:", re.I)
+_EMPTY_SENDER = re.compile(r"[^<>@]{0,200}<\s*>\s*")
+_MAILERS = re.compile(
+    r"mailer-?daemon|mail-?daemon|mdaemon|postmaster|mail-?delivery(?:-?(?:sub)?system)?|mailer|mailadmin"
+)
 
 
 def why_automatic(headers: Headers) -> str | None:
@@ -71,10 +76,53 @@ def why_automatic(headers: Headers) -> str | None:
 
 
 def _reported(headers: Headers) -> str | None:
+    kind = report_kind(headers)
+    if kind is None and _REPORT_SUBJECT.match(headers.text("subject")):
+        return "dmarc-report"  # RFC 7489, 7.2.1.1
+    if kind is None and ("x-failed-recipients" in headers or _is_robots_bounce(headers)):
+        return "bounce"
+    return kind
+
+
+def _is_robots_bounce(headers: Headers) -> bool:
+    return has_bounce_subject(headers) and (
+        is_robot(headers, only_mailers=True) or _return_path_is_empty(headers)
+    )
+
+
+def report_kind(headers: Headers) -> str | None:
+    """What kind of multipart/report a mail is ("bounce", "read receipt", …); None when it is none. RFC 6522."""
     kind, parameters = read_parameters(headers.get("content-type"))
-    if kind == "multipart/report":
-        return _REPORTS.get(parameters.get("report-type", "").lower(), "bounce")
-    return "bounce" if "x-failed-recipients" in headers else None
+    if kind != "multipart/report":
+        return None
+    return _REPORTS.get(parameters.get("report-type", "").lower(), "bounce")
+
+
+def has_bounce_subject(headers: Headers) -> bool:
+    """Whether the subject begins as mail programs begin it when a mail did not arrive."""
+    return _BOUNCE_SUBJECT.match(headers.text("subject").lstrip("*[ ")) is not None
+
+
+def is_robot(headers: Headers, *, only_mailers: bool = False) -> bool:
+    """Whether a program is the sender by its name; with `only_mailers`, one that delivers mail."""
+    if _EMPTY_SENDER.fullmatch(headers.get("from")):
+        return True
+    return any(
+        _MAILERS.fullmatch(local)
+        or (not only_mailers and (_ROBOTS.fullmatch(local) or _NO_REPLY.search(local)))
+        for local in _local_parts(headers)
+    )
+
+
+def _local_parts(headers: Headers) -> list[str]:
+    senders, _ = read_addresses(headers.get("from"), strict=False)
+    return [
+        sender.address.rpartition("@")[0].lower().replace("_", "-").replace(".", "-") for sender in senders
+    ]
+
+
+def _return_path_is_empty(headers: Headers) -> bool:
+    return headers.get("return-path", "-").replace(" ", "") == "<>"
 
 
 def _declared(headers: Headers) -> str | None:
@@ -97,84 +145,14 @@ def _declared(headers: Headers) -> str | None:
 
 
 def _sent_by_robot(headers: Headers) -> str | None:
-    if headers.get("return-path", "-").replace(" ", "") == "<>":
+    if _return_path_is_empty(headers):
         return "bounce: null return-path"
-    senders, _ = read_addresses(headers.get("from"), strict=False)
-    for sender in senders:
-        local = sender.address.rpartition("@")[0].lower().replace("_", "-").replace(".", "-")
+    if _EMPTY_SENDER.fullmatch(headers.get("from")):
+        return "sender: empty"
+    for local in _local_parts(headers):
         if _NO_REPLY.search(local):
             return "sender: no-reply"
-        if _ROBOTS.fullmatch(local):
+        if _ROBOTS.fullmatch(local) or _MAILERS.fullmatch(local):
             return f"sender: {local}"
     match = _OUT_OF_OFFICE.match(headers.text("subject"))
     return f"subject: {match[0].lower()}" if match else None
-
-
-def read_bounce(raw: bytes, root: Part, headers: Headers, text: str) -> Bounce | None:
-    """Return what a delivery report says about a mail of ours, or None when this is none. Never raises.
-
-    The machine-readable parts come first; older programs, which write prose only, are read line by line.
-    Source: RFC 3464, 2; RFC 6533, 3.
-    """
-    leaves = list(_leaves(root))
-    reports = [part for part in leaves if part.type in _DELIVERY]
-    if not reports and not _is_prose_bounce(headers):
-        return None
-    status, recipient = next((_read_report(raw, part) for part in reports), (None, None))
-    text = text[:MAX_REPORT_CHARACTERS]
-    found = _STATUS.search(text)
-    named = read_spec(headers.get("x-failed-recipients").partition(",")[0])
-    prose = _QUOTED_RECIPIENT.search(text)
-    return Bounce(
-        message_id=_returned_id(raw, leaves) or next(iter(_QUOTED_ID.findall(text)), None),
-        recipient=recipient or named or (read_spec(prose[1]) if prose else None),
-        status=status or (found[1] if found else None),
-    )
-
-
-def _leaves(part: Part) -> list[Part]:
-    return [leaf for child in part.children for leaf in _leaves(child)] if part.children else [part]
-
-
-def _is_prose_bounce(headers: Headers) -> bool:
-    if "x-failed-recipients" in headers:
-        return True
-    kind, parameters = read_parameters(headers.get("content-type"))
-    if kind == "multipart/report":
-        return _REPORTS.get(parameters.get("report-type", "").lower(), "bounce") == "bounce"
-    senders, _ = read_addresses(headers.get("from"), strict=False)
-    locals_ = (sender.address.rpartition("@")[0].lower().replace("_", "-") for sender in senders)
-    return any(local in ("mailer-daemon", "postmaster") for local in locals_)
-
-
-def _read_report(raw: bytes, part: Part) -> tuple[str | None, str | None]:
-    """Status and recipient of the first recipient that failed, else of the first one."""
-    text = decode_bytes(decode_part(raw, part)[0], "utf-8")[:MAX_REPORT_CHARACTERS]
-    groups = [
-        nested_headers(group.strip().encode())
-        for group in re.split(r"\n\r?\n", text)[:1_000]
-        if group.strip()
-    ]
-    about = [group for group in groups if "final-recipient" in group or "original-recipient" in group]
-    failed = [group for group in about if group.get("action").strip().lower() == "failed"]
-    for group in failed or about or groups:
-        status = _STATUS.search(group.get("status"))
-        person = group.get("original-recipient") or group.get("final-recipient")
-        return status[1] if status else None, _typed_address(person)
-    return None, None
-
-
-def _typed_address(value: str) -> str | None:
-    """The address behind its type: `rfc822; x@y`, or `utf-8; x\\x{E9}@y` (RFC 6533, 3)."""
-    address = value.rpartition(";")[2].strip().strip("<>")
-    readable = _XTEXT.sub(lambda match: chr(min(int(match[1], 16), 0x10FFFF)), address)
-    return read_spec(readable)
-
-
-def _returned_id(raw: bytes, leaves: list[Part]) -> str | None:
-    for part in leaves:
-        if part.type in _RETURNED:
-            ids = read_ids(nested_headers(decode_part(raw, part)[0]).get("message-id"))
-            if ids:
-                return ids[0]
-    return None

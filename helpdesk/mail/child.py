@@ -134,7 +134,8 @@ class LimitedChild:
             raise ValueError("no answer")
         packed = _read(process, LENGTH_BYTES * count, until)
         sizes = [
-            int.from_bytes(packed[at : at + LENGTH_BYTES], "big") for at in range(0, len(packed), LENGTH_BYTES)
+            int.from_bytes(packed[at : at + LENGTH_BYTES], "big")
+            for at in range(0, len(packed), LENGTH_BYTES)
         ]
         if sizes[0] > MAX_JSON_BYTES or sum(sizes[1:]) > self._limits.max_content_bytes:
             raise ValueError("answer too long")

@@ -39,12 +39,21 @@ _ADDR_SPEC = re.compile(
 )
 _MESSAGE_ID = re.compile(rf"(?!.*=\?)<[!-;=?-~]{{1,{HEADER_CHARACTERS - 2}}}>")
 _PLAIN = re.compile(rf"(?!.*=\?)(?!.*[!-~]{{{UNFOLDED_CHARACTERS + 1}}})[ -~]*")
+_DATE = re.compile(rb"(?m)^Date: [^\r\n]*")
 _ATOMS = re.compile(rf"{_ATEXT}+( {_ATEXT}+)*")
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who gets a copy."""
+
+    address: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
-    """What is to be sent. `automatic` marks a notice (RFC 3834)."""
+    """What is to be sent. `automatic` marks a notice (RFC 3834); `reply_to` replaces the sender's own address."""
 
     sender_name: str
     sender: str
@@ -55,6 +64,8 @@ class Letter:
     html: str
     message_id: str
     at: dt.datetime
+    cc: tuple[Person, ...] = ()
+    reply_to: str | None = None
     language: str = "es-PE"
     in_reply_to: str | None = None
     references: tuple[str, ...] = field(default=())
@@ -82,6 +93,12 @@ def build(letter: Letter) -> bytes:
     return head + content.as_bytes()
 
 
+def redated(content: bytes, at: dt.datetime) -> bytes:
+    """The mail with another Date, as when it leaves at another hour than was planned; nothing else changes."""
+    date = f"Date: {format_datetime(at.astimezone(LIMA))}".encode("ascii")
+    return _DATE.sub(date, content, count=1)
+
+
 def _part(text: str, subtype: str) -> MIMEText:
     return MIMEText(_clean(text), subtype, _QUOTED_UTF8, policy=_WIRE)  # type: ignore[arg-type]  # a Charset is taken
 
@@ -89,6 +106,10 @@ def _part(text: str, subtype: str) -> MIMEText:
 def _headers(letter: Letter) -> Iterator[tuple[str, str]]:
     yield "From", _mailbox("From", letter.sender_name, letter.sender)
     yield "To", _mailbox("To", letter.recipient_name, letter.recipient)
+    if letter.cc:
+        yield "Cc", ",\r\n ".join(_mailbox("Cc", person.name, person.address) for person in letter.cc)
+    if letter.reply_to:
+        yield "Reply-To", _mailbox("Reply-To", letter.sender_name, letter.reply_to)
     yield "Subject", _unstructured("Subject", one_line(letter.subject))
     yield "Date", format_datetime(letter.at.astimezone(LIMA))
     yield "Message-ID", letter.message_id
@@ -99,6 +120,8 @@ def _headers(letter: Letter) -> Iterator[tuple[str, str]]:
     if letter.automatic:
         yield "Auto-Submitted", "auto-replied"
         yield "X-Auto-Response-Suppress", "All"
+        # A notice that comes back, by whatever way, is known for ours and never answered (T56).
+        yield "X-Infomigra-Loop", letter.sender
 
 
 def _unstructured(name: str, value: str) -> str:
@@ -135,11 +158,20 @@ def _message_ids(items: Iterable[str]) -> list[str]:
 
 
 def _check_addresses(head: bytes, letter: Letter) -> None:
-    """Raise ReplyRefused unless a reader finds the two addresses in the headers that we meant (T54)."""
+    """Raise ReplyRefused unless a reader finds the very addresses in the headers that we meant (T54)."""
     parsed = BytesHeaderParser(policy=policy.default).parsebytes(head)
-    found = [address.addr_spec for name in ("From", "To") for address in parsed[name].addresses]
-    if found != [letter.sender, letter.recipient]:
-        raise ReplyRefused(f"No se puede enviar a la dirección «{one_line(letter.recipient)}».")
+    meant = {
+        "From": [letter.sender],
+        "To": [letter.recipient],
+        "Cc": [person.address for person in letter.cc],
+        "Reply-To": [letter.reply_to] if letter.reply_to else [],
+    }
+    for name, addresses in meant.items():
+        header = parsed[name]
+        found = [address.addr_spec for address in header.addresses] if header is not None else []
+        if found != addresses:
+            wanted = one_line(", ".join(addresses))
+            raise ReplyRefused(f"No se puede enviar a la dirección «{wanted}».")
 
 
 def _clean(text: str) -> str:

@@ -22,11 +22,24 @@ MAX_PARAMETERS = 200
 MAX_PARAMETER_BYTES = 32_000
 MAX_ID_CHARACTERS = 998  # RFC 5322, 2.1.1
 MAX_DATE_CHARACTERS = 200
-EARLIEST_YEAR, LATEST_YEAR = 1970, 2200
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
 
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]{0,20}:")
+_KNOWN_FIELD = re.compile(
+    rb"(?:from|to|cc|subject|date|message-id|reply-to|in-reply-to|references|sender|received|return-path"
+    rb"|mime-version|content-[a-z-]{2,30}|x-[a-z0-9-]{2,40}|dkim-signature):",
+    re.I,
+)
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
-_ENCODED_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]*)\?=")
+# Lenient: a `?` may stand unencoded in the word, and a word cut off at the end of the header counts. It never
+# reaches over the start of another word, so that looking for words is linear.
+_ENCODED_WORD = re.compile(r"=\?([^?\s=]{1,80})\?([bBqQ])\?((?:[^?=]|=(?!\?(?!=))|\?(?!=|\Z))*)(?:\?=|\??\Z)")
+_NOT_BASE64 = bytes(
+    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+)
+_FIRST_TOKEN = re.compile(r"[^\s;()=]+")
+_COMMENT_BEHIND = re.compile(r"\s{1,20}\([^()]{0,200}\)$")
+_FILE_NAMES = ("filename", "name")  # their parentheses are part of the name: "contrato (1).pdf"
 _YEAR_ZERO = re.compile(r"(?<![+\-\d:])0000(?!\d)")  # the standard library reads it as the year 2000
 _ID = re.compile(r"<([^<>]{1,2000})>")
 
@@ -60,7 +73,8 @@ def read_headers(raw: bytes, start: int = 0, end: int | None = None) -> tuple[He
     """
     end = len(raw) if end is None else end
     fields: list[list[bytes]] = []
-    position, defects = start, []
+    position = start
+    defects: list[str] = []
     for _ in range(MAX_HEADER_LINES):
         if position >= end or position - start > MAX_HEADER_BYTES:
             break
@@ -68,11 +82,13 @@ def read_headers(raw: bytes, start: int = 0, end: int | None = None) -> tuple[He
         after = end if stop < 0 else stop + 1
         line = raw[position : min(after, position + MAX_HEADER_BYTES)].rstrip(b"\r\n")
         if not line:
-            return _unfold(fields), after, ()
+            return _unfold(fields), after, tuple(defects)
         if not _take_line(fields, line, first=position == start):
-            # A line that is no header ends the block even without a blank line, as most mail programs read
-            # it.
-            return _unfold(fields), position, ("header-without-colon",)
+            defects = ["header-without-colon"]
+            # A line that is no header ends the block even without a blank line, as most mail programs read it,
+            # unless the block plainly goes on behind it.
+            if not _KNOWN_FIELD.match(raw, after, end):
+                return _unfold(fields), position, tuple(defects)
         position = after
     if position < end:
         defects.append("headers-too-long")
@@ -117,35 +133,51 @@ def one_line(value: str, limit: int | None = None) -> str:
 def decode_words(value: str) -> str:
     """Return the value with its encoded words decoded; what cannot be decoded stays as it is.
 
-    Source: RFC 2047.
+    Words that were encoded twice are decoded twice. Source: RFC 2047.
     """
-    if "=?" not in value:
-        return value
+    for _ in range(2):
+        if "=?" not in value:
+            break
+        value = _decode_once(value)
+    return value
+
+
+def _decode_once(value: str) -> str:
     out: list[str] = []
-    pending: tuple[str, bytes] | None = None
+    run: list[re.Match[str]] = []
     last = 0
     for match in _ENCODED_WORD.finditer(value):
         between = value[last : match.start()]
-        charset, octets = match[1].partition("*")[0].lower(), _word_bytes(match[2], match[3])
         # White space between two encoded words is not shown, and a character may be split over both.
-        if pending and not between.strip():
-            same = pending[0] == charset
-            if not same:
-                out.append(decode_bytes(pending[1], pending[0]))
-            pending = (charset, pending[1] + octets if same else octets)
-        else:
-            out.extend((decode_bytes(pending[1], pending[0]) if pending else "", between))
-            pending = (charset, octets)
+        adjacent = bool(run) and not between.strip()
+        if not adjacent or _charset(run[-1]) != _charset(match):
+            out += (_decode_run(run), "" if adjacent else between)
+            run = []
+        run.append(match)
         last = match.end()
-    out.extend((decode_bytes(pending[1], pending[0]) if pending else "", value[last:]))
-    return "".join(out)
+    return "".join((*out, _decode_run(run), value[last:]))
 
 
-def _word_bytes(encoding: str, payload: str) -> bytes:
-    octets = payload.encode("utf-8", "replace")
-    if encoding in "qQ":
-        return binascii.a2b_qp(octets, header=True)
-    return lenient_base64(octets)
+def _charset(word: re.Match[str]) -> str:
+    return word[1].partition("*")[0].lower()
+
+
+def _decode_run(words: list[re.Match[str]]) -> str:
+    """The text of neighbouring words of one charset."""
+    octets: list[bytes] = []
+    open_base64 = ""
+    for word in words:
+        if word[2] in "bB":
+            # Some programs cut base64 anywhere: four characters may be split over two words.
+            open_base64 += "".join(word[3].split())
+            if len(open_base64) % 4 and not open_base64.endswith("=") and word is not words[-1]:
+                continue
+            octets.append(lenient_base64(open_base64.encode("utf-8", "replace")))
+        else:
+            octets += [lenient_base64(open_base64.encode("utf-8", "replace"))] if open_base64 else []
+            octets.append(binascii.a2b_qp(word[3].encode("utf-8", "replace"), header=True))
+        open_base64 = ""
+    return decode_bytes(b"".join(octets), _charset(words[0])) if words else ""
 
 
 def lenient_base64(octets: bytes) -> bytes:
@@ -156,7 +188,7 @@ def lenient_base64(octets: bytes) -> bytes:
         except binascii.Error:
             continue
     # One character is left over after the last group of four: it carries no whole byte.
-    body = re.sub(rb"[^A-Za-z0-9+/]", b"", octets)
+    body = octets.translate(None, _NOT_BASE64)
     return binascii.a2b_base64(body[: len(body) // 4 * 4])
 
 
@@ -166,10 +198,13 @@ def read_parameters(value: str) -> tuple[str, dict[str, str]]:
     At most 200 parameters of 32 kB in all are read. Continued (`name*0`) and encoded (`name*`) ones are
     joined.
     """
-    head, _, rest = value[:MAX_PARAMETER_BYTES].partition(";")
+    value = value[:MAX_PARAMETER_BYTES].lstrip()
+    token = _FIRST_TOKEN.match(value)
+    # A parameter in the place of the first token: it has none.
+    head = token[0] if token and not value.startswith("=", token.end()) else ""
     plain: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
-    for name, text in _split_parameters(rest):
+    for name, text in _split_parameters(value[len(head) :]):
         base, star, number = name.partition("*")
         if not star:
             plain.setdefault(base, decode_words(text))
@@ -179,7 +214,7 @@ def read_parameters(value: str) -> tuple[str, dict[str, str]]:
         if digits.isascii() and digits.isdigit() and len(digits) < 5:
             pieces.setdefault(base, {}).setdefault(int(digits), (text, encoded))
     plain.update((base, _join_pieces(parts)) for base, parts in pieces.items())
-    return head.strip().lower(), plain
+    return head.lower(), plain
 
 
 def _split_parameters(rest: str) -> Iterator[tuple[str, str]]:
@@ -188,7 +223,8 @@ def _split_parameters(rest: str) -> Iterator[tuple[str, str]]:
         equals = rest.find("=", position)
         if equals < 0:
             return
-        name = rest[position:equals].rpartition(";")[2].strip().lower()
+        # The last word before the equals sign: some programs forget the semicolon.
+        name = rest[position:equals].rpartition(";")[2].strip().lower().rpartition(" ")[2]
         position = equals + 1
         while position < len(rest) and rest[position] in " \t":
             position += 1
@@ -198,6 +234,7 @@ def _split_parameters(rest: str) -> Iterator[tuple[str, str]]:
             stop = rest.find(";", position)
             stop = len(rest) if stop < 0 else stop
             text, position = rest[position:stop].strip(), stop
+            text = text if name in _FILE_NAMES else _COMMENT_BEHIND.sub("", text)
         yield name, text
 
 
@@ -219,11 +256,11 @@ def _join_pieces(pieces: dict[int, tuple[str, bool]]) -> str:
             charset, _, text = text.split("'", 2)
         raw = text.encode("utf-8", "replace")
         octets.append(unquote_to_bytes(raw) if encoded else raw)
-    return decode_bytes(b"".join(octets), charset or None)
+    return decode_words(decode_bytes(b"".join(octets), charset or None))
 
 
 def read_date(value: str) -> dt.datetime | None:
-    """Return the aware date of a Date header, or None when it names no moment from 1970 to 2200.
+    """Return the aware date of a Date header, or None when it names no moment from 1900 to 2200.
 
     RFC 5322, 3.3.
     """
@@ -246,8 +283,8 @@ def read_ids(value: str) -> tuple[str, ...]:
     """Return the message ids of a header with their angle brackets, each once. Source: RFC 5322, 3.6.4."""
     found = ["".join(match.split()) for match in _ID.findall(value)]
     if not found:
-        found = [
-            word for word in value[:MAX_HEADER_BYTES].split() if "@" in word and not set(word) & set("<>")
-        ]
+        # Brackets that were forgotten, or cut off at the end.
+        words = (word.removeprefix("<") for word in value[:MAX_HEADER_BYTES].split())
+        found = [word for word in words if "@" in word and not set(word) & set("<>")]
     ids = (f"<{one_line(inner)}>" for inner in found if 0 < len(inner) <= MAX_ID_CHARACTERS)
     return tuple(dict.fromkeys(ids))[:MAX_REFERENCES]

@@ -1,37 +1,57 @@
-"""Reading a mailbox over IMAP4rev1 (RFC 3501/9051) with imapclient. No database, no decisions.
+"""Connecting to a mailbox over IMAP4rev1 (RFC 3501/9051): TLS, sign-in, the folder; and naming what went wrong.
 
-imapclient 4 takes integers only: UID ranges such as `1:*` raise ValueError in `fetch`, so ranges are searched
-for first and fetched by number. Every body is read by PEEK: reading never marks a message as seen.
+What is asked on the open connection is in `imap_folder`; how long and how much, in `imap_client`.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from imapclient import IMAPClient, SocketTimeout
-from imapclient.exceptions import IMAPClientError, LoginError
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
-from helpdesk.errors import MailboxRefused, MailboxUnreachable
+from helpdesk.errors import MailboxError, MailboxRefused, MailboxUnreachable
+from helpdesk.mail.imap_client import Client
+from helpdesk.mail.imap_folder import (
+    CHUNK_BYTES,
+    CHUNK_MESSAGES,
+    HEAD_BYTES,
+    KEYWORD,
+    SMALL_ANSWER,
+    FetchedMail,
+    OpenFolder,
+    select_folder,
+)
+from helpdesk.mail.oauth import OAuthClient, access_token, forget_token
+from helpdesk.mail.trouble import NO_FOLDER, Trouble, detail_of, trouble_of
+
+__all__ = [
+    "CHUNK_BYTES",
+    "CHUNK_MESSAGES",
+    "HEAD_BYTES",
+    "KEYWORD",
+    "FetchedMail",
+    "ImapAccount",
+    "OpenFolder",
+    "connection",
+    "open_folder",
+    "select",
+    "sign_in",
+]
 
 CONNECT_TIMEOUT_S = 15
 READ_TIMEOUT_S = 60
-# A literal of a few megabytes keeps memory flat and the round trips few.
-CHUNK_MESSAGES = 100
-CHUNK_BYTES = 8_000_000
-HEAD_BYTES = 1_000_000
-
-KEYWORD = b"$InfomigraFiled"
-DONE_FOLDER = "Infomigra/Procesados"
+GOODBYE_S = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ImapAccount:
-    """Where and as whom to read; the password stays out of `repr`, so out of every log."""
+    """Where and as whom to read; secrets stay out of `repr`, so out of every log.
+
+    `auth` is `password`, or with `oauth` the SASL mechanism `xoauth2` or `oauthbearer`.
+    """
 
     host: str
     port: int
@@ -39,17 +59,23 @@ class ImapAccount:
     password: str = field(repr=False)
     folder: str = "INBOX"
     tls: bool = True
+    auth: str = "password"
+    oauth: OAuthClient | None = None
+    connect_timeout_s: float = CONNECT_TIMEOUT_S
+    read_timeout_s: float = READ_TIMEOUT_S
+
+    def __post_init__(self) -> None:
+        """Refuse what could end a line of the protocol and begin another command (T79)."""
+        for text in (self.host, self.username, self.password, self.folder):
+            if has_controls(text):
+                raise MailboxRefused(
+                    "el usuario, la contraseña o la carpeta tienen caracteres de control", Trouble.SETTINGS
+                )
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedMail:
-    """One message as the server gave it; `raw` is None when it vanished before it could be read."""
-
-    uid: int
-    size: int
-    arrived_at: dt.datetime | None
-    raw: bytes | None
-    truncated: bool = False
+def has_controls(text: str) -> bool:
+    """Whether a text holds control characters."""
+    return any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in text)
 
 
 @contextmanager
@@ -58,140 +84,129 @@ def open_folder(account: ImapAccount) -> Iterator[OpenFolder]:
 
     Raises MailboxRefused for a wrong password or folder, MailboxUnreachable for everything that may pass.
     """
+    with connection(account) as client:
+        yield select(client, account)
+
+
+@contextmanager
+def connection(account: ImapAccount) -> Iterator[Client]:
+    """A connection that is signed in. What breaks on it, then or later, gets our names."""
+    client = sign_in(account)
     try:
-        client = _connect(account)
+        yield client
     except (OSError, IMAPClientError) as error:
-        raise MailboxUnreachable(
-            f"no se puede conectar con {account.host}:{account.port} ({_name(error)})"
-        ) from error
-    try:
-        yield _select(client, account)
-    except (OSError, IMAPClientError) as error:
-        raise MailboxUnreachable(f"se cortó la conexión con {account.host} ({_name(error)})") from error
+        raise _named(error, account, f"se cortó la conexión con {account.host}") from error
     finally:
         _close(client)
 
 
-def _connect(account: ImapAccount) -> IMAPClient:
-    return IMAPClient(
-        account.host,
-        port=account.port,
-        ssl=account.tls,
-        ssl_context=ssl.create_default_context() if account.tls else None,
-        timeout=SocketTimeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
-    )
-
-
-def _select(client: IMAPClient, account: ImapAccount) -> OpenFolder:
-    client.normalise_times = False  # aware INTERNALDATE instead of naive local time
+def connect(account: ImapAccount) -> Client:
+    """A connection with TLS; nothing is sent before the certificate is found good (T62)."""
+    context = ssl.create_default_context() if account.tls else None
     try:
+        return Client(
+            account.host,
+            account.port,
+            context,
+            connect_timeout_s=account.connect_timeout_s,
+            read_timeout_s=account.read_timeout_s,
+        )
+    except (OSError, IMAPClientError) as error:
+        raise _named(error, account, f"no se puede conectar con {account.host}:{account.port}") from error
+
+
+def sign_in(account: ImapAccount) -> Client:
+    """Connect and sign in. A token that the server does not take is asked for anew, once."""
+    if account.oauth is None:
+        return _signed_in(account, "")
+    token = access_token(account.oauth)
+    try:
+        return _signed_in(account, token)
+    except MailboxError as refusal:
+        if refusal.kind != Trouble.TOKEN:
+            raise
+    # The server forgot it, somebody revoked it, or its life was shorter than promised.
+    return _signed_in(account, access_token(account.oauth))
+
+
+def _signed_in(account: ImapAccount, token: str) -> Client:
+    client = connect(account)
+    try:
+        with client.exchange(account.read_timeout_s, SMALL_ANSWER):
+            _log_in(client, account, token)
+    except (OSError, IMAPClientError) as error:
+        _close(client)
+        raise _named(error, account, f"no se pudo ingresar en {account.host}", token) from error
+    return client
+
+
+def _log_in(client: Client, account: ImapAccount, token: str) -> None:
+    if account.oauth is None:
         client.login(account.username, account.password)
-    except LoginError as error:
-        raise MailboxRefused(
-            f"el servidor rechazó el usuario {account.username!r} o la contraseña"
-        ) from error
+    else:
+        client.sasl_login(account.auth.upper(), _bearer(account, token))
+
+
+def _bearer(account: ImapAccount, token: str) -> Callable[[bytes], str]:
+    """XOAUTH2 (Google, Microsoft) or OAUTHBEARER (RFC 7628): the token, then the end of a refusal.
+
+    A refusal comes as a challenge with a reason; the server says NO only after an empty answer (RFC 7628, 3.2.3).
+    """
+    if account.auth == "oauthbearer":
+        name = account.username.replace("=", "=3D").replace(",", "=2C")  # RFC 5801, 4
+        answers = iter([f"n,a={name},\x01auth=Bearer {token}\x01\x01"])
+        farewell = "\x01"
+    else:
+        answers = iter([f"user={account.username}\x01auth=Bearer {token}\x01\x01"])
+        farewell = ""
+    return lambda _challenge: next(answers, farewell)
+
+
+def select(client: Client, account: ImapAccount) -> OpenFolder:
+    """Select the account's folder. Raises MailboxRefused when there is none."""
     try:
-        selected = client.select_folder(account.folder)
-    except IMAPClientError as error:
-        if not client.folder_exists(account.folder):
-            raise MailboxRefused(f"no existe la carpeta {account.folder!r}") from error
+        return select_folder(client, account.folder, account.read_timeout_s)
+    except IMAPClientAbortError:
         raise
-    if b"UIDVALIDITY" not in selected:
-        raise MailboxRefused("el servidor no da UIDVALIDITY: sus mensajes no se pueden distinguir")
-    permanent = selected.get(b"PERMANENTFLAGS", ())
-    return OpenFolder(client, account.folder, int(selected[b"UIDVALIDITY"]), b"\\*" in permanent)
+    except IMAPClientError as error:
+        if trouble_of(error) is Trouble.PROTOCOL and _is_missing(client, account, error):
+            sentence = f"no existe la carpeta {account.folder!r}, o no se permite abrirla"
+            raise MailboxRefused(sentence, Trouble.FOLDER, detail_of(error)) from error
+        raise
 
 
-def _close(client: IMAPClient) -> None:
+def _is_missing(client: Client, account: ImapAccount, error: IMAPClientError) -> bool:
+    if NO_FOLDER.search(str(error)):
+        return True
+    with client.exchange(account.read_timeout_s, SMALL_ANSWER):
+        return not client.folder_exists(account.folder)
+
+
+SENTENCES = {
+    Trouble.BUSY: "el servidor pide esperar",
+    Trouble.CERTIFICATE: "el certificado del servidor {host} no es válido",
+    Trouble.REFUSED: "el servidor rechazó el usuario {username!r} o la contraseña",
+    Trouble.TOKEN: "el servidor no aceptó el permiso de acceso (token) de {username!r}",
+    Trouble.PROTOCOL: "el servidor {host} respondió algo que no se entiende",
+}
+
+
+def _named(error: Exception, account: ImapAccount, unreachable: str, token: str = "") -> MailboxError:
+    kind = trouble_of(error)
+    if kind is Trouble.REFUSED and account.oauth is not None:
+        kind = Trouble.TOKEN
+    if kind is Trouble.TOKEN and account.oauth is not None:
+        forget_token(account.oauth)
+    detail = detail_of(error, account.password, token)
+    sentence = SENTENCES.get(kind, unreachable).format(host=account.host, username=account.username)
+    family = MailboxRefused if kind is Trouble.REFUSED else MailboxUnreachable
+    return family(f"{sentence} ({detail})", kind, detail)
+
+
+def _close(client: Client) -> None:
     try:
-        client.logout()
+        with client.exchange(GOODBYE_S, SMALL_ANSWER):
+            client.logout()
     except (OSError, IMAPClientError):
         with suppress(OSError, IMAPClientError):
             client.shutdown()  # the server is gone; only our side of the socket is left to close
-
-
-def _name(error: Exception) -> str:
-    if isinstance(error, socket.gaierror):
-        return "no se conoce ese servidor"
-    return error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-
-
-@dataclass(frozen=True, slots=True)
-class OpenFolder:
-    """A selected folder. Methods raise what imapclient raises; `open_folder` gives it our names."""
-
-    client: IMAPClient
-    name: str
-    uidvalidity: int
-    keeps_keywords: bool
-
-    def uids_after(self, last: int) -> list[int]:
-        """UIDs above `last`, ascending. A server answers `N:*` with its last message even below N."""
-        found = self.client.search(["UID", f"{last + 1}:*"])
-        return sorted(uid for uid in found if uid > last)
-
-    def all_uids(self) -> list[int]:
-        """Every UID of the folder, ascending."""
-        return sorted(self.client.search(["ALL"]))
-
-    def fetch(self, uids: Sequence[int], max_bytes: int) -> Iterator[list[FetchedMail]]:
-        """The messages of `uids` in chunks, in order; of one above `max_bytes` only the first megabyte."""
-        for start in range(0, len(uids), CHUNK_MESSAGES):
-            batch = list(uids[start : start + CHUNK_MESSAGES])
-            facts = self.client.fetch(batch, ["RFC822.SIZE", "INTERNALDATE"])
-            for chunk in _by_bytes(batch, facts):
-                yield self._fetch_chunk(chunk, facts, max_bytes)
-
-    def _fetch_chunk(
-        self, uids: list[int], facts: dict[int, dict[bytes, object]], max_bytes: int
-    ) -> list[FetchedMail]:
-        big = [uid for uid in uids if _size(facts, uid) > max_bytes]
-        small = [uid for uid in uids if uid not in big]
-        bodies = self.client.fetch(small, ["BODY.PEEK[]"]) if small else {}
-        heads = self.client.fetch(big, [f"BODY.PEEK[]<0.{HEAD_BYTES}>"]) if big else {}
-        mails = []
-        for uid in uids:
-            answer, key = (heads, b"BODY[]<0>") if uid in big else (bodies, b"BODY[]")
-            raw = answer.get(uid, {}).get(key)  # None: expunged since the search
-            arrived = facts.get(uid, {}).get(b"INTERNALDATE")
-            size = _size(facts, uid)
-            mails.append(
-                FetchedMail(uid, size, _aware(arrived), raw, truncated=raw is not None and uid in big)
-            )
-        return mails
-
-    def mark_done(self, uids: Sequence[int]) -> str:
-        """Show on the server that messages are filed; never deletes. Returns how it was shown."""
-        if self.keeps_keywords:
-            for start in range(0, len(uids), CHUNK_MESSAGES):
-                self.client.add_flags(list(uids[start : start + CHUNK_MESSAGES]), [KEYWORD], silent=True)
-            return "keyword"
-        if self.client.has_capability("MOVE"):
-            if not self.client.folder_exists(DONE_FOLDER):
-                self.client.create_folder(DONE_FOLDER)
-            self.client.move(list(uids), DONE_FOLDER)
-            return "moved"
-        return "ledger only"
-
-
-def _size(facts: dict[int, dict[bytes, object]], uid: int) -> int:
-    size = facts.get(uid, {}).get(b"RFC822.SIZE", 0)
-    return size if isinstance(size, int) else 0
-
-
-def _aware(value: object) -> dt.datetime | None:
-    return value if isinstance(value, dt.datetime) and value.tzinfo is not None else None
-
-
-def _by_bytes(uids: list[int], facts: dict[int, dict[bytes, object]]) -> Iterator[list[int]]:
-    chunk: list[int] = []
-    total = 0
-    for uid in uids:
-        size = _size(facts, uid)
-        if chunk and total + size > CHUNK_BYTES:
-            yield chunk
-            chunk, total = [], 0
-        chunk.append(uid)
-        total += size
-    if chunk:
-        yield chunk

@@ -5,13 +5,17 @@ Not in: translation, the sender's preference.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Protocol
 
 LANGUAGES = ("es", "en", "pt", "qu", "fr", "it")
 MIN_LETTERS = 12
+ENOUGH_LETTERS = 25
 MIN_PROBABILITY = 0.6
-MAX_CHARACTERS = 2_000  # A language shows in its first sentences; the rest only costs time.
+MAX_CHARACTERS = 800  # A language shows in its first sentences; the rest only costs time.
+
+_NO_WORD = re.compile(r"@|://|^www\.|\.[a-z]{3,4}$")
 
 
 class _Identifier(Protocol):
@@ -33,8 +37,12 @@ def detect(text: str) -> str | None:
 
     Give it a text without quotes and signature: "Sent from my iPhone" has turned short Spanish into English.
     """
-    beginning = text[:MAX_CHARACTERS]
-    if sum(map(str.isalpha, beginning)) < MIN_LETTERS:
+    # Addresses, links and file names are in no language; they have turned short Spanish into Portuguese.
+    words = [word for word in text[:MAX_CHARACTERS].split() if not _NO_WORD.search(word)]
+    # Nor are names. What begins with a capital is left out where enough remains, so not in text all in capitals.
+    small = " ".join(word for word in words if not word[:1].isupper())
+    chosen = small if sum(map(str.isalpha, small)) >= ENOUGH_LETTERS else " ".join(words)
+    if sum(map(str.isalpha, chosen)) < MIN_LETTERS:
         return None
-    language, probability = load_identifier().classify(beginning)
+    language, probability = load_identifier().classify(chosen)
     return language if probability >= MIN_PROBABILITY else None

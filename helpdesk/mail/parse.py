@@ -11,13 +11,17 @@ import hashlib
 from dataclasses import replace
 
 from helpdesk.mail.addresses import read_addresses
-from helpdesk.mail.automatic import read_bounce, why_automatic
+from helpdesk.mail.automatic import why_automatic
 from helpdesk.mail.body import Body, read_body
+from helpdesk.mail.bounce import read_bounce
 from helpdesk.mail.charset import clean_text, decode_bytes, repair_mojibake
+from helpdesk.mail.forwarded import is_forward_subject, read_forwarded
 from helpdesk.mail.headers import Headers, decode_words, one_line, read_date, read_ids
 from helpdesk.mail.html import html_defect, sanitise
 from helpdesk.mail.language import detect
 from helpdesk.mail.parsed import (
+    CONTENTS,
+    MAX_MESSAGE_BYTES,
     MAX_SUBJECT_CHARACTERS,
     MAX_TEXT_CHARACTERS,
     Address,
@@ -29,6 +33,8 @@ from helpdesk.mail.structure import read_structure
 
 MAX_KEPT_HEADERS = 100
 MAX_KEPT_CHARACTERS = 2_000
+MAX_KEPT_RECEIVED = 30
+MAX_RECEIVED_CHARACTERS = 200
 # What intake decides by: where the mail was addressed to, what the border said about it, who or what sent it.
 KEPT_HEADERS = frozenset(
     {
@@ -45,10 +51,13 @@ KEPT_HEADERS = frozenset(
         "x-priority",
         "x-mailer",
         "user-agent",
+        "received",
         "received-spf",
         "content-language",
     }
 )
+# Read by machines: an encoded word in them is a trick to have its content taken for syntax.
+MACHINE_HEADERS = frozenset({"authentication-results", "received", "received-spf"})
 
 
 def parse(raw: bytes) -> ParsedMail:
@@ -74,18 +83,21 @@ def _parse(raw: bytes) -> ParsedMail:
     safe = sanitise(html)
     if html.strip() and not safe:
         body.defects.append(html_defect(html) or "html-not-shown")
-    written = new_text(text)
+    bounce = read_bounce(octets, root, headers, _with_texts(text, body))
     mail = _from_headers(headers)
+    written = new_text(text, is_forward=is_forward_subject(mail.subject))
     return replace(
         mail,
         text=text,
         new_text=written,
         html=safe,
         attachments=tuple(body.attachments),
-        automatic=why_automatic(headers),
-        bounce=read_bounce(octets, root, headers, _with_texts(text, body)),
+        automatic=why_automatic(headers) or ("bounce" if bounce else None),
+        bounce=bounce,
         language=detect(written),
+        forwarded=read_forwarded(mail.subject, text, body.attachments),
         headers=_kept(headers),
+        contains=tuple(name for name in CONTENTS if name in body.contains),
     ).with_defects(*defects, *body.defects)
 
 
@@ -128,12 +140,19 @@ def _people(headers: Headers, name: str, *, strict: bool) -> tuple[tuple[Address
 
 
 def _kept(headers: Headers) -> tuple[tuple[str, str], ...]:
-    wanted = (
-        (name, one_line(decode_words(value), MAX_KEPT_CHARACTERS))
-        for name, value in headers.fields
-        if name in KEPT_HEADERS or name.startswith("x-infomigra-")
-    )
-    return tuple(wanted)[:MAX_KEPT_HEADERS]
+    """The headers that intake decides by, in the order of the mail: the topmost are our own servers'."""
+    kept: list[tuple[str, str]] = []
+    received = 0
+    for name, value in headers.fields:
+        if name not in KEPT_HEADERS and not name.startswith("x-infomigra-"):
+            continue
+        if name == "received":
+            received += 1
+            value = value[:MAX_RECEIVED_CHARACTERS]
+        if received <= MAX_KEPT_RECEIVED or name != "received":
+            words = value if name in MACHINE_HEADERS else decode_words(value)
+            kept.append((name, one_line(words, MAX_KEPT_CHARACTERS)))
+    return tuple(kept[:MAX_KEPT_HEADERS])
 
 
 def _with_texts(text: str, body: Body) -> str:
@@ -145,6 +164,7 @@ def _with_texts(text: str, body: Body) -> str:
 
 
 def _as_it_came(raw: bytes, reason: str) -> ParsedMail:
+    raw = raw[:MAX_MESSAGE_BYTES]
     whole = ParsedAttachment(
         name="mensaje.eml",
         type="message/rfc822",

@@ -62,18 +62,27 @@ class ParsedAttachment:
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
-    """What a delivery report says (RFC 3464): whose mail, to whom, and the status ("5.1.1"; 4.x is a
-    delay).
+    """What a delivery report says (RFC 3464): whose mail, to whom, the status ("5.1.1"), and the action taken
+    ("failed", "delayed", …), where the report tells them.
     """
 
     message_id: str | None
     recipient: str | None
     status: str | None
+    action: str | None = None
 
     @property
     def is_final(self) -> bool:
-        """Whether the mail will never arrive (RFC 3463, 3.1: class 5, or no status given)."""
+        """Whether the mail will never arrive. The action decides (RFC 3464, 2.3.3: a program that gave up says
+        "failed" and may still give a status of class 4), else the class of the status (RFC 3463, 3.1).
+        """
+        if self.action:
+            return self.action == "failed"
         return self.status is None or self.status.startswith("5")
+
+    def to_json(self) -> dict[str, str | None]:
+        """The report as people are shown it."""
+        return {"message_id": self.message_id, "recipient": self.recipient, "status": self.status}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +149,7 @@ class ParsedMail:
                 for a in self.attachments
             ],
             "automatic": self.automatic,
-            "bounce": asdict(self.bounce) if self.bounce else None,
+            "bounce": self.bounce.to_json() if self.bounce else None,
             "language": self.language,
             "defects": list(self.defects),
             "forwarded": _forwarded_json(self.forwarded),
@@ -150,6 +159,7 @@ class ParsedMail:
     def to_wire(self) -> tuple[dict[str, Any], list[bytes]]:
         """Everything, as JSON and the attachments' contents in order: what `from_wire` takes."""
         wire = self.to_json()
+        wire["bounce"] = asdict(self.bounce) if self.bounce else None
         wire["in_reply_to"] = list(self.in_reply_to)
         wire["headers"] = [list(pair) for pair in self.headers]
         for entry, attachment in zip(wire["attachments"], self.attachments, strict=True):

@@ -1,257 +1,257 @@
 """What the sender wrote now, without the earlier mail below it and without a signature.
 
-In: quotes of Gmail, Outlook, Hotmail, Yahoo, iPhone, Android, Zimbra and Thunderbird in Spanish, English,
-Portuguese, Italian and French. Not in: deleting anything; the whole text is always kept beside this one.
-Every line is looked at a bounded number of times and only in its first characters, so the work is linear.
+In: finding where a quoted or forwarded mail begins, and which answers stand around or inside it. Not in: the
+marks themselves (`quote_marks.py`), signatures and other footers (`footers.py`), who had written a forwarded
+mail (`forwarded.py`); deleting anything: the whole text is always kept beside this one. Every line is looked
+at a bounded number of times and only in its first characters, so the work is linear.
 """
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
+from typing import Literal
+
+from helpdesk.mail.footers import without_footers
+from helpdesk.mail.quote_marks import (
+    ANSWERS,
+    BLANKS,
+    DATE,
+    DATE_START,
+    DAYS_AND_MONTHS,
+    FORWARD,
+    FROM_STARTS,
+    INSIDE,
+    INVISIBLE,
+    OPENERS,
+    ORIGINAL,
+    PROGRAM_DATE,
+    PRONOUNS,
+    ROLES,
+    TIME,
+    VERB_ENDINGS,
+    VERBS,
+    Role,
+)
 
 MAX_LINE = 600  # No attribution or header line is longer; the rest of a line decides nothing.
+MAX_HEADER_NAME = 30
 WRAPPED_LINES = 4  # Mail programs break an attribution into at most this many lines.
 HEADER_WINDOW = 12
-SHORT_COMMENT = 40  # Fewer characters above a forwarded mail are a covering note, not a message.
-MAX_SIGNATURE_LINES = 15
+MAX_FALSE_MARKS = 2_000  # More lines that nearly are marks than any letter has: the rest are not looked at.
+SHORT_NOTE = 40  # Fewer characters above a forwarded mail are a covering note, not a message.
+MAX_NOTE_ON_ANSWERS = 300
+
+_ENDINGS = (":", *VERB_ENDINGS)
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Where an earlier mail begins: its mark takes the lines from `start` up to, but not including, `after`."""
+
+    kind: Literal["forward", "original", "headers", "attribution"]
+    start: int
+    after: int
 
 
-_INVISIBLE = {ord(c): None for c in "\u200b\u200c\u200d\u200e\u200f\u2060\u2066\u2067\u2068\u2069\ufeff"}
-_BLANKS = {0xA0: " ", 0x202F: " ", 0x2007: " "}
-_OPENERS = _words("el en on em il le am op a in no na")
-_DAYS_AND_MONTHS = _words(
-    "lun mar mié mie jue vie sáb sab dom mon tue wed thu fri sat sun seg ter qua qui sex gio ven mer "
-    "jeu sam dim ene feb abr may jun jul ago sep set oct nov dic jan apr aug dec fev out dez gen mag "
-    "giu lug ott déc fév día dia giorno"
-)
-_VERBS = (
-    "escribió",
-    "escribio",
-    "ha escrito",
-    "escribió lo siguiente",
-    "wrote",
-    "escreveu",
-    "ha scritto",
-    "a écrit",
-    "a ecrit",
-    "schrieb",
-)
-_LAST_WORDS = tuple({verb.split()[-1] for verb in _VERBS})
-_YEAR_OR_TIME = re.compile(r"(?<!\d)(?:\d{4}|\d{1,2}:\d{2})(?!\d)|\d{1,2}[./]\d{1,2}[./]\d{2}")
-_DATE_START = re.compile(r"(?:\d{4}-\d\d-\d\d|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4})\b")
-_HEADER = re.compile(
-    r"\*{0,2}(de|from|da|von|desde|enviado|enviado el|enviados|sent|enviada|enviada em|inviato|envoyé|fecha"
-    r"|date|data|para|to|a|à|cc|cco|bcc|asunto|subject|assunto|oggetto|objet)\*{0,2} ?: ?\*{0,2} ?\S",
-    re.I,
-)
-_FROM_WORDS = frozenset({"de", "from", "da", "von", "desde"})
-_FORWARD = frozenset(
-    {
-        "mensaje reenviado",
-        "forwarded message",
-        "mensagem encaminhada",
-        "messaggio inoltrato",
-        "message transféré",
-        "begin forwarded message",
-        "inicio del mensaje reenviado",
-        "início da mensagem encaminhada",
-        "inizio messaggio inoltrato",
-        "début du message transféré",
-    }
-)
-_ORIGINAL = frozenset(
-    {"mensaje original", "original message", "mensagem original", "messaggio originale", "message d'origine"}
-    | {"message original", "original appointment", "mensaje citado", "correo original", "reply message"}
-)
-_SENT_FROM = (
-    "enviado desde",
-    "enviado do",
-    "enviada do",
-    "enviado a través de",
-    "enviado con",
-    "sent from",
-    "sent with",
-    "sent via",
-    "inviato da",
-    "envoyé de",
-    "envoyé depuis",
-    "envoyé à partir",
-)
-_DEVICES = _words(
-    "iphone ipad android outlook yahoo gmail mail correo samsung galaxy huawei xiaomi motorola móvil "
-    "movil celular teléfono telefono smartphone mobile phone tablet blackberry proton dispositivo "
-    "device téléphone cellulare"
-)
-_FOOTERS = (
-    "get outlook for",
-    "obtener outlook para",
-    "obtenga outlook para",
-    "obter o outlook",
-    "obter outlook",
-    "descargar outlook para",
-    "télécharger outlook",
-    "scarica outlook",
-    "libre de virus",
-    "virus-free",
-    "livre de vírus",
-    "<https://aka.ms/",
-    "https://aka.ms/",
-)
-
-
-def new_text(text: str) -> str:
+def new_text(text: str, *, is_forward: bool = False) -> str:
     """Return what the sender wrote now; a mail that is all quote, or a bare forward, is returned whole.
 
-    Answers between the lines of a quote stay with it. Raises nothing. Source: RFC 3676, 4.3 and 4.5; the
-    marks that the programs named above write.
+    Answers between the lines of a quote stay with it. `is_forward` says that the subject names a forward, which
+    is all that Outlook tells. Raises nothing. Source: RFC 3676, 4.3 and 4.5; the marks that the programs write.
     """
-    lines = text.replace("\r\n", "\n").translate(_BLANKS).translate(_INVISIBLE).split("\n")
-    heads = [line[:MAX_LINE].strip() for line in lines]
-    kept = _without_quote(lines, heads)
+    lines = read_lines(text)
+    kept = _written(lines, heads_of(lines), is_forward=is_forward)
     if kept is None:
         return "\n".join(lines).strip()
-    return "\n".join(_without_footers(kept)).strip() or "\n".join(lines).strip()
+    return "\n".join(without_footers(kept)).strip() or "\n".join(lines).strip()
 
 
-def _without_quote(lines: list[str], heads: list[str]) -> list[str] | None:
-    """The lines outside the quoted mail, or None when everything is meant to be read."""
-    ends = _ends(heads)
+def read_lines(text: str) -> list[str]:
+    """The lines of a text with plain blanks and without invisible characters."""
+    text = text.replace("\r\n", "\n")
+    if not text.isascii():
+        for blank in BLANKS:
+            text = text.replace(blank, " ")
+        for invisible in INVISIBLE:
+            text = text.replace(invisible, "")
+    return text.split("\n")
+
+
+def heads_of(lines: list[str]) -> list[str]:
+    """The beginnings of the lines, which decide what they are."""
+    return [line[:MAX_LINE].strip() for line in lines]
+
+
+def find_quote(heads: list[str]) -> Quote | None:
+    """Return the first mark of an earlier mail outside lines that begin with ">", or None. Linear."""
+    false_marks = 0
     for index, head in enumerate(heads):
-        if not head or head.startswith(">"):
+        if not head or head[0] == ">":
             continue
-        if _forward_mark(head):
-            above = "".join(_without_footers(lines[:index]))
-            return None if len(above.strip()) < SHORT_COMMENT else lines[:index]
-        if _separator(heads, index) or _header_block(heads, index):
-            return lines[:index]
-        length = _attribution(heads, index, ends)
-        if length:
-            return _around_quote(lines, heads, index, index + length)
-    return _without_trailing_quote(lines, heads)
+        if head[-1] == "*":
+            head = head.rstrip("* ")
+        dashed = head.startswith(("--", "__"))
+        ending = head.endswith(_ENDINGS)
+        if not (dashed or ending or head[:MAX_HEADER_NAME].lower().startswith(FROM_STARTS)):
+            continue
+        quote = _mark(heads, index, ending=ending)
+        if quote:
+            return quote
+        false_marks += 1
+        if false_marks > MAX_FALSE_MARKS:
+            return None
+    return None
 
 
-def _around_quote(lines: list[str], heads: list[str], start: int, after: int) -> list[str] | None:
+def _mark(heads: list[str], index: int, *, ending: bool) -> Quote | None:
+    head = heads[index]
+    words = _dashed(head)
+    if words in FORWARD or (head.endswith(":") and head[:-1].strip().lower() in FORWARD):
+        return Quote("forward", index, index + 1)
+    if words in ORIGINAL or _rule_above_headers(heads, index) or _dashed_attribution(words):
+        return Quote("original", index, index + 1)
+    if _header_block(heads, index):
+        return Quote("headers", index, index)
+    start = _attribution(heads, index) if ending else None
+    return None if start is None else Quote("attribution", start, index + 1)
+
+
+def _written(lines: list[str], heads: list[str], *, is_forward: bool) -> list[str] | None:
+    """The lines outside the quoted mail, or None when everything is meant to be read."""
+    quote = find_quote(heads) or _quoted_attribution(heads)
+    if quote is None:
+        return _without_trailing_quote(lines, heads)
+    if quote.kind == "attribution":
+        return _around_quote(lines, heads, quote)
+    above = lines[: quote.start]
+    note = "\n".join(without_footers(above)).strip()
+    if (quote.kind == "forward" or is_forward) and len(note) < SHORT_NOTE:
+        return None
+    told = len(note) < MAX_NOTE_ON_ANSWERS and ANSWERS.search(note) and INSIDE.search(note)
+    return None if told and quote.kind != "forward" else above
+
+
+def _around_quote(lines: list[str], heads: list[str], quote: Quote) -> list[str]:
     """What stands above a quote with an attribution, and below it when the answer is written there."""
-    first = next((i for i in range(after, len(heads)) if heads[i]), len(heads))
+    first = _next_words(heads, quote.after)
     if first == len(heads) or not heads[first].startswith(">"):
-        return lines[:start]
-    end = next((i for i in range(first, len(heads)) if heads[i] and not heads[i].startswith(">")), len(heads))
-    below = _without_footers(lines[end:])
+        return lines[: quote.start]
+    end = next((i for i in range(first, len(heads)) if heads[i] and heads[i][0] != ">"), len(heads))
+    below = without_footers(lines[end:])
     if not "".join(below).strip():
-        return lines[:start]
-    # Text between quoted lines answers them, and makes no sense without them.
-    return None if any(head.startswith(">") for head in heads[end:]) else [*lines[:start], *below]
+        return lines[: quote.start]
+    if any(head.startswith(">") for head in heads[end:]):
+        # Text between quoted lines answers them, and makes no sense without them.
+        return _without_trailing_quote(lines, heads)
+    return [*without_footers(lines[: quote.start]), *below]
 
 
 def _without_trailing_quote(lines: list[str], heads: list[str]) -> list[str]:
     end = len(lines)
-    while end and (not heads[end - 1] or heads[end - 1].startswith(">")):
+    while end and (not heads[end - 1] or heads[end - 1][0] == ">"):
         end -= 1
-    return lines[:end]
+    # "My boss wrote to me:" and marked lines after it: the writer quotes, not the program.
+    return lines if end and heads[end - 1].endswith(":") else lines[:end]
+
+
+def _next_words(heads: list[str], index: int) -> int:
+    return next((i for i in range(index, len(heads)) if heads[i]), len(heads))
 
 
 def _dashed(head: str) -> str:
     """The words between the dashes of `---- words ----`, in lower case, or ""."""
     if not head.startswith("--") or not head.endswith("--"):
         return ""
-    return head.strip("- ").lower().rstrip(":")
+    return head.strip("- ").lower().rstrip(": ")
 
 
-def _forward_mark(head: str) -> bool:
-    return _dashed(head) in _FORWARD or (head.endswith(":") and head[:-1].strip().lower() in _FORWARD)
+def _dashed_attribution(words: str) -> bool:
+    """Zoho and Notes put the attribution between dashes: "---- El lun, … Ana <…> escribió ----"."""
+    return "@" in words and words.endswith(VERBS)
 
 
-def _separator(heads: list[str], index: int) -> bool:
+def _rule_above_headers(heads: list[str], index: int) -> bool:
     head = heads[index]
-    if _dashed(head) in _ORIGINAL:
-        return True
     if len(head) < 20 or head.strip("_"):
         return False
-    following = [line for line in heads[index + 1 : index + 4] if line]
-    return bool(following) and _header_word(following[0]) is not None
+    first = next((line for line in heads[index + 1 : index + 4] if line), "")
+    role, value = read_header(first)
+    return role == "from" and value != ""
 
 
-def _header_word(head: str) -> str | None:
-    match = _HEADER.match(head)
-    return match[1].lower() if match else None
+def read_header(head: str) -> tuple[Role | None, str]:
+    """The role and the value of a line such as "*Enviado el:* lunes …"; (None, "") when it is no header line."""
+    name, colon, _ = head[:MAX_HEADER_NAME].partition(":")
+    role = ROLES.get(name.strip("* \t").lower()) if colon else None
+    return (role, head[len(name) + 1 :].strip("* \t")) if role else (None, "")
+
+
+def header_name(head: str) -> str:
+    """The name of a header line in lower case, as "enviado el"."""
+    return head[:MAX_HEADER_NAME].partition(":")[0].strip("* \t").lower()
 
 
 def _header_block(heads: list[str], index: int) -> bool:
-    """Outlook writes the quoted mail's headers as lines, from the sender's on."""
-    if _header_word(heads[index]) not in _FROM_WORDS:
+    """Outlook writes the quoted mail's headers as lines, from the sender's on.
+
+    A memorandum ("De: / Para: / Asunto: / Fecha:") and an itinerary look alike; they name no address and do not
+    say when something was *sent*.
+    """
+    role, sender = read_header(heads[index])
+    if role != "from" or not sender:
         return False
-    following = [head for head in heads[index + 1 : index + HEADER_WINDOW] if head][:5]
-    return sum(_header_word(head) is not None for head in following) >= 2
+    following = [head for head in heads[index + 1 : index + HEADER_WINDOW] if head][:7]
+    roles = {read_header(head)[0] for head in following} - {None, "from", "other"}
+    return ("sent" in roles and len(roles) > 1) or ("@" in sender and len(roles) > 1)
 
 
-def _ends(heads: list[str]) -> frozenset[int]:
-    """The lines that an attribution could end on. Few do, so that the closer look is rarely taken."""
-    return frozenset(
-        index
-        for index, head in enumerate(heads)
-        if head.endswith(">:") or head[-40:].rstrip(" :*").lower().endswith(_LAST_WORDS)
-    )
+def _attribution(heads: list[str], end: int) -> int | None:
+    """The line where the attribution that ends here ("El …, Ana <a@example.com> escribió:") begins, or None."""
+    following = _next_words(heads[: end + 4], end + 1)
+    quoted = following < min(len(heads), end + 4) and heads[following].startswith(">")
+    chunk, bare = "", None
+    for start in range(end, max(end - WRAPPED_LINES, -1), -1):
+        head = heads[start]
+        chunk = f"{head} {chunk}" if chunk else head
+        if not head or head[0] == ">" or len(chunk) > MAX_LINE:
+            break
+        if _opens_with_date(head) and _closes(chunk, quoted=quoted):
+            return start
+        if bare is None and "<" in head and "@" in head and _closes(chunk, quoted=quoted):
+            bare = start
+    return bare
 
 
-def _attribution(heads: list[str], index: int, ends: frozenset[int]) -> int:
-    """How many lines the attribution ("El …, Ana <a@example.com> escribió:") here takes; 0 for none."""
-    if ends.isdisjoint(range(index, index + WRAPPED_LINES)) or not _opens_attribution(heads[index]):
-        return 0
-    chunk = ""
-    for length in range(1, WRAPPED_LINES + 1):
-        head = heads[index + length - 1] if index + length <= len(heads) else ""
-        if not head or head.startswith(">"):
-            return 0
-        chunk = f"{chunk} {head}"[: MAX_LINE + 1]
-        if index + length - 1 in ends and _closes_attribution(chunk):
-            return length
-    return 0
+def _quoted_attribution(heads: list[str]) -> Quote | None:
+    """The first block of ">" lines, when it begins with its own attribution, as Apple's and Yahoo's do."""
+    first = next((index for index, head in enumerate(heads) if head[:1] == ">"), len(heads))
+    block = [head[1:].strip() for head in heads[first : first + WRAPPED_LINES] if head[:1] == ">"]
+    ends = (end for end, head in enumerate(block) if head.endswith(_ENDINGS))
+    return Quote("attribution", first, first) if any(_attribution(block, end) == 0 for end in ends) else None
 
 
-def _opens_attribution(head: str) -> bool:
-    if _DATE_START.match(head) or ("<" in head and "@" in head):
+def _opens_with_date(head: str) -> bool:
+    head = head.lstrip("* ")
+    if DATE_START.match(head):
         return True
     words = head[:80].lower().split()[:2]
-    if len(words) < 2 or words[0] not in _OPENERS:
+    if len(words) < 2 or words[0] not in OPENERS:
         return False
-    return words[1][0].isdigit() or words[1].startswith(_DAYS_AND_MONTHS)
+    return words[1][0].isdigit() or words[1].startswith(DAYS_AND_MONTHS)
 
 
-def _closes_attribution(chunk: str) -> bool:
+def _closes(chunk: str, *, quoted: bool) -> bool:
+    """Whether these words are a whole attribution. `quoted`: the next words are marked with ">"."""
     ending = chunk.rstrip(" :*").lower()
-    if not ending.endswith(_VERBS):
-        # Gmail once wrote no verb: "2014-05-03 10:05 GMT-05:00 Ana <ana@example.com>:".
-        return chunk.endswith(">:") and "@" in chunk and _DATE_START.match(chunk.strip()) is not None
-    dated = _YEAR_OR_TIME.search(chunk) is not None
-    return (dated and any(mark in chunk for mark in "@<(,")) or ("<" in chunk and "@" in chunk)
-
-
-def _without_footers(lines: list[str]) -> list[str]:
-    """The lines without what programs and people put under every mail: "-- " signatures, device lines,
-    blanks.
-    """
-    end = _signature(lines)
-    while end and (not lines[end - 1].strip() or _is_footer(lines[end - 1])):
-        end -= 1
-    return lines[:end]
-
-
-def _signature(lines: list[str]) -> int:
-    """Where the signature begins, else the number of lines. Source: RFC 3676, 4.3 ("-- ")."""
-    first = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
-    lowest = max(len(lines) - MAX_SIGNATURE_LINES - 1, first + 1)
-    for index in range(len(lines) - 1, lowest - 1, -1):
-        if lines[index].rstrip() == "--":
-            return index
-    return len(lines)
-
-
-def _is_footer(line: str) -> bool:
-    words = line[:160].strip().lower()
-    if words.startswith(_FOOTERS):
-        return True
-    return words.startswith(_SENT_FROM) and any(device in words for device in _DEVICES)
+    verb = next((verb for verb in VERBS if ending.endswith(verb)), None)
+    addressed, dated = "@" in chunk, DATE.search(chunk) is not None
+    if verb is None:
+        # "Ana <ana@example.com> escribió el 16/11/26:", a language we do not know, or no verb at all.
+        known = quoted or any(f" {word} " in chunk for word in VERBS) or DATE_START.match(chunk) is not None
+        return chunk.endswith(":") and addressed and dated and known
+    subject = chunk.rstrip(" :*")[: -len(verb)].split()[-1:]
+    if subject and subject[0] in PRONOUNS:
+        return False
+    if quoted:
+        return dated or addressed
+    return dated and TIME.search(chunk) is not None and (addressed or PROGRAM_DATE.search(chunk) is not None)

@@ -16,13 +16,14 @@ from helpdesk.mail.language import load_identifier
 from helpdesk.mail.parse import parse
 from helpdesk.mail.parsed import MAX_MESSAGE_BYTES, ParsedMail
 
-# Decoding makes no content longer than the mail it came in, and no more of a mail is read than this.
+# No more of a mail is read than this, and decoding makes nothing longer. A file may come three times: in a signed
+# envelope, out of it, and out of the container that it was packed in.
 LIMITS = Limits(
     wall_s=20.0,
     cpu_s=10,
     memory_bytes=512 * 1024 * 1024,
     requests_per_worker=200,
-    max_content_bytes=MAX_MESSAGE_BYTES,
+    max_content_bytes=3 * MAX_MESSAGE_BYTES,
 )
 
 

@@ -2,24 +2,28 @@
 
 In: entities, boundaries, content types (RFC 2045, RFC 2046). Not in: decoding a part (`body.py`).
 The walk is our own because `email.parser` takes seconds to minutes, or overflows the stack, on small mails
-with many or deeply nested parts; here every level is one search for its boundary, and both numbers are
-capped.
+with many or deeply nested parts; here the lines that may be boundaries are looked up once for all levels, and
+levels, parts and such lines are capped.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import islice
 
 from helpdesk.mail.headers import Headers, read_headers, read_parameters
 from helpdesk.mail.parsed import MAX_DEPTH, MAX_MESSAGE_BYTES, MAX_PARTS
 
 MAX_DELIMITERS = 20_000
+MAX_DASHED_LINES = 200_000
 MAX_PREAMBLE_BYTES = 4_000
 MAX_BOUNDARY_BYTES = 200  # RFC 2046, 5.1.1 allows 70; some programs write more
 RAW_TYPE = "application/octet-stream"
 
 _TYPE = re.compile(r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}", re.ASCII)
+_DASHED_LINE = re.compile(rb"\n(--[^\n]{0,220})")
 _DELIMITER = re.compile(
     rb"^(--[^\s-][^\s]{2,190}|-{6,70}[^\s-][^\s]{2,120})[ \t]{0,9}\r?\nContent-", re.M | re.I
 )
@@ -49,6 +53,7 @@ class Part:
 class _Budget:
     """What may still be spent on this mail, and what was found wrong with it."""
 
+    lines: dict[bytes, list[int]] = field(default_factory=dict)
     parts: int = MAX_PARTS
     delimiters: int = MAX_DELIMITERS
     defects: list[str] = field(default_factory=list)
@@ -66,8 +71,19 @@ def read_structure(raw: bytes) -> tuple[bytes, Part, tuple[str, ...]]:
     raw = raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
     if b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
+    budget.lines = _dashed_lines(raw, budget)
     root = _entity(raw, 0, len(raw), budget, depth=0, default="text/plain")
     return raw, root, tuple(dict.fromkeys(budget.defects))
+
+
+def _dashed_lines(raw: bytes, budget: _Budget) -> dict[bytes, list[int]]:
+    """Where every line that begins with two dashes is, by its words without the white space at their end."""
+    lines: dict[bytes, list[int]] = {}
+    for match in islice(_DASHED_LINE.finditer(raw), MAX_DASHED_LINES):
+        lines.setdefault(match[1].rstrip(), []).append(match.start())
+    if sum(map(len, lines.values())) == MAX_DASHED_LINES:
+        budget.defects.append("too-many-delimiters")
+    return lines
 
 
 def _entity(raw: bytes, start: int, end: int, budget: _Budget, *, depth: int, default: str) -> Part:
@@ -81,7 +97,7 @@ def _entity(raw: bytes, start: int, end: int, budget: _Budget, *, depth: int, de
     if depth >= MAX_DEPTH:
         budget.defects.append("too-deep")
         return _raw_part(start, end)
-    boundary = parameters.get("boundary", "").rstrip().encode("utf-8", "replace")[:MAX_BOUNDARY_BYTES]
+    boundary = parameters.get("boundary", "").encode("utf-8", "replace")[:MAX_BOUNDARY_BYTES].rstrip()
     spans = _spans(raw, body, end, b"--" + boundary, budget) if boundary else []
     if not spans and (seen := _DELIMITER.search(raw, body, min(end, body + MAX_PREAMBLE_BYTES))):
         # The declared boundary is not in the body: the first line that looks like one is taken for it.
@@ -121,28 +137,32 @@ def _spans(raw: bytes, start: int, end: int, delimiter: bytes, budget: _Budget) 
     spans: list[tuple[int, int]] = []
     opened: int | None = None
     # One byte back, so that a delimiter on the very first line is found behind the line end of the headers.
-    position = max(start - 1, 0)
-    while budget.delimiters > 0 and len(spans) <= max(budget.parts, 0):
-        hit = raw.find(b"\n" + delimiter, position, end)
-        if hit < 0:
+    start = max(start - 1, 0)
+    for hit, closing in _hits(start, end, delimiter, budget):
+        if budget.delimiters <= 0 or len(spans) > max(budget.parts, 0):
             break
         budget.delimiters -= 1
-        after = hit + 1 + len(delimiter)
-        stop = raw.find(b"\n", after, end)
-        stop = end if stop < 0 else stop
-        position = stop
-        closing = raw.startswith(b"--", after, stop)
-        if raw[after + 2 * closing : stop].strip():
-            continue
         if opened is not None:
             spans.append((opened, _without_line_end(raw, opened, hit)))
         if closing:
             return spans
-        opened = min(stop + 1, end)
+        stop = raw.find(b"\n", hit + 1, end)
+        opened = end if stop < 0 else stop + 1
     if opened is not None:
         budget.defects.append("unclosed-multipart")
         spans.append((opened, end))
     return spans
+
+
+def _hits(start: int, end: int, delimiter: bytes, budget: _Budget) -> list[tuple[int, bool]]:
+    """The delimiter lines from `start` to `end` in order, and whether each closes."""
+    found = []
+    for line, closing in ((delimiter, False), (delimiter + b"--", True)):
+        places = budget.lines.get(line, [])
+        within = places[bisect_left(places, start) : bisect_left(places, end)]
+        # No more can be used than there are parts left, and a closing line ends the search.
+        found += [(place, closing) for place in within[: 1 if closing else budget.parts + 2]]
+    return sorted(found)
 
 
 def _without_line_end(raw: bytes, start: int, hit: int) -> int:

@@ -1,7 +1,8 @@
-"""Message-IDs of ours that prove themselves: a reply that names one belongs to that ticket.
+"""Message-IDs and reply addresses of ours that prove themselves: a reply that names one belongs to that ticket.
 
-`<t.TICKET.NONCE.MAC@domain>`; the MAC is HMAC-SHA256 over ticket and nonce, 96 bits kept (T02 asks for 80).
-The key is derived from the secret key, so that no other use of it can forge a Message-ID.
+`<t.TICKET.NONCE.MAC@domain>` as a Message-ID, `local+t.TICKET.NONCE.MAC@domain` as a Reply-To (RFC 5233's
+subaddress). The MAC is HMAC-SHA256 over ticket and nonce, 96 bits kept (T02 asks for 80). The key is derived from
+the secret key, so that no other use of it can forge one. In lower case only: mail servers may change the case.
 """
 
 from __future__ import annotations
@@ -12,10 +13,22 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 MAC_BYTES = 12
 REFERENCES_READ = 20
-_SHAPE = re.compile(r"<t\.(\d{1,18})\.([a-z2-7]{16})\.([a-z2-7]{20})@[^<>@\s]{1,255}>", re.ASCII)
+LOCAL_PART_CHARACTERS = 64  # RFC 5321, 4.5.3.1.1
+_TOKEN = r"t\.(\d{1,18})\.([a-z2-7]{16})\.([a-z2-7]{20})"
+_MESSAGE_ID = re.compile(rf"<{_TOKEN}@[^<>@\s]{{1,255}}>", re.ASCII)
+_ADDRESS = re.compile(rf"[^@\s]{{1,255}}\+{_TOKEN}@[^<>@\s]{{1,255}}", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The tickets that a mail names by tokens of ours, nearest first; and how many tokens were forged."""
+
+    tickets: tuple[int, ...] = ()
+    forged: int = 0
 
 
 def _base32(value: bytes) -> str:
@@ -34,16 +47,31 @@ def make_message_id(key: str, ticket_id: int, domain: str) -> str:
     return f"<t.{ticket_id}.{nonce}.{_mac(key, ticket_id, nonce)}@{domain}>"
 
 
+def plus_address(message_id: str, mailbox: str) -> str | None:
+    """The address to which an answer to this Message-ID may be sent; None when it would be too long."""
+    local, _, domain = mailbox.rpartition("@")
+    token = message_id.strip("<>").partition("@")[0]
+    extended = f"{local}+{token}"
+    return f"{extended}@{domain}" if len(extended) <= LOCAL_PART_CHARACTERS else None
+
+
 def ticket_of(key: str, message_id: str) -> int | None:
     """The ticket that a Message-ID of ours belongs to; None for anything that we did not make."""
-    match = _SHAPE.fullmatch(message_id)
+    return _proved(key, _MESSAGE_ID.fullmatch(message_id))
+
+
+def named_tickets(key: str, message_ids: Iterable[str], addresses: Iterable[str] = ()) -> Named:
+    """The tickets named by a mail's plus-addresses, In-Reply-To and References, at most 20 of each read (T14)."""
+    matches = [_ADDRESS.fullmatch(address) for address in list(addresses)[:REFERENCES_READ]]
+    matches += [_MESSAGE_ID.fullmatch(message_id) for message_id in list(message_ids)[:REFERENCES_READ]]
+    shaped = [match for match in matches if match is not None]
+    proved = [_proved(key, match) for match in shaped]
+    tickets = dict.fromkeys(ticket for ticket in proved if ticket is not None)
+    return Named(tuple(tickets), proved.count(None))
+
+
+def _proved(key: str, match: re.Match[str] | None) -> int | None:
     if match is None:
         return None
-    ticket_id = int(match[1])
-    return ticket_id if hmac.compare_digest(match[3], _mac(key, ticket_id, match[2])) else None
-
-
-def tickets_of(key: str, message_ids: Iterable[str]) -> list[int]:
-    """The tickets named by a mail's In-Reply-To and References, nearest first, at most 20 ids read (T14)."""
-    found = (ticket_of(key, message_id) for message_id in list(message_ids)[:REFERENCES_READ])
-    return list(dict.fromkeys(ticket_id for ticket_id in found if ticket_id is not None))
+    ticket_id, nonce, mac = int(match[1]), match[2].lower(), match[3].lower()
+    return ticket_id if hmac.compare_digest(mac, _mac(key, ticket_id, nonce)) else None

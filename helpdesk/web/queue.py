@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from helpdesk.desk.ledger_page import count_set_aside
 from helpdesk.desk.lifecycle import TicketStatus
 from helpdesk.desk.mailbox import mailboxes
 from helpdesk.desk.queue import LINE_FILTERS, View, open_counts, queue_page
@@ -27,6 +28,7 @@ def view_from_request() -> View:
         line=line if line in LINE_FILTERS else None,
         status=status if status in STATUSES else usual,
         assignee=assignee if assignee in ("me", "nobody") else None,
+        review="revisar" in request.args,
         search=search,
         page=min(max(request.args.get("pagina", 1, type=int), 1), 10_000),
     )
@@ -38,6 +40,7 @@ def view_arguments(view: View) -> dict[str, str | int]:
         "linea": view.line,
         "estado": view.status if view.status != TicketStatus.OPEN.value else None,
         "asignada": view.assignee,
+        "revisar": 1 if view.review else None,
         "q": view.search or None,
         "pagina": view.page if view.page > 1 else None,
     }
@@ -62,4 +65,5 @@ def show() -> str:
         counts=open_counts(session(), user.id),
         filters=LINE_FILTERS,
         mailboxes=mailboxes(session()),
+        set_aside=count_set_aside(session()),
     )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from flask import session as cookie
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -16,20 +14,19 @@ from werkzeug.wrappers import Response
 
 from helpdesk.accounts.users import User, assignable_users
 from helpdesk.db import utc_now
-from helpdesk.desk import outbox
 from helpdesk.desk import reply as replies
 from helpdesk.desk.answers import approved_answer, approved_answers
+from helpdesk.desk.joining import links_of, undoable
 from helpdesk.desk.lifecycle import TicketStatus
 from helpdesk.desk.message import Direction, Message
-from helpdesk.desk.outbox import Outgoing, queue_of_ticket
-from helpdesk.desk.queue import View, next_open
+from helpdesk.desk.outbox import queue_of_ticket
 from helpdesk.desk.reply import Draft
 from helpdesk.desk.sorting import change_line, prediction_of
 from helpdesk.desk.suggestions import suggest, suggestions_of, withdraw
-from helpdesk.desk.ticket import Ticket, assign, change_status, find_ticket, lock_ticket
-from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
+from helpdesk.desk.ticket import Ticket, assign, change_status, find_ticket, lock_ticket, others_of
+from helpdesk.errors import NotAllowed, ReplyRefused
 from helpdesk.web.guard import row_id
-from helpdesk.web.session import agent, catalogue, session, settings
+from helpdesk.web.session import agent, catalogue, session
 
 ticket = Blueprint("ticket", __name__, url_prefix="/atenciones/<number>")
 
@@ -70,6 +67,9 @@ def ticket_page(row: Ticket, draft: Draft | None = None, error: str | None = Non
         suggestions=suggestions_of(session(), row),
         answers=approved_answers(session()),
         users=assignable_users(session()),
+        links=links_of(session(), row),
+        others=others_of(session(), row),
+        undoable=undoable(row.events),
         draft=draft or Draft("", secrets.token_hex(16)),
         last_seen=public[-1] if public else 0,
         error=error,
@@ -101,66 +101,9 @@ def draft(number: str, slug: str) -> dict[str, str]:
     return {"slug": slug, "text": replies.draft_from(answer, row, agent(), utc_now())}
 
 
-@ticket.post("/respuesta")
-def send(number: str) -> Response | tuple[str, int]:
-    """Queue a reply; a reply that cannot go out comes back with its reason and its text."""
-    row, me = found(number), agent()
-    written = _draft_from_form()
-    try:
-        outgoing = replies.send_reply(session(), row, written, agent=me, settings=settings(), now=utc_now())
-    except ReplyRefused as error:
-        session().rollback()
-        stale = isinstance(error, StaleReply)
-        again = replace(written, idempotency_key=secrets.token_hex(16))
-        return ticket_page(found(number), again, str(error)), 409 if stale else 422
-    session().commit()
-    cookie["undo"] = {"number": row.number, "reply": outgoing.reply_id, "until": outgoing.send_at.timestamp()}
-    if not written.close:
-        return back(row, "final")
-    following = next_open(session(), row, View(), me.id)
-    return back(following) if following else redirect(url_for("queue.show"))
-
-
 def clean_text(form: MultiDict[str, str]) -> str:
     """A text as it was typed, with this house's line ends."""
     return form.get("texto", "").replace("\r\n", "\n").replace("\x00", "")
-
-
-def _draft_from_form() -> Draft:
-    form = request.form
-    key = form.get("clave", "")[:KEY_CHARACTERS] or secrets.token_hex(16)
-    return Draft(
-        text=clean_text(form),
-        idempotency_key=key,
-        last_seen=row_id(form, "visto"),
-        answer=form.get("respuesta") or None,
-        close="cerrar" in form,
-    )
-
-
-@ticket.post("/deshacer/<id:reply_id>")
-def undo(number: str, reply_id: int) -> Response:
-    """Take a reply back in time; its text returns to the composer."""
-    row = found(number)
-    reply = session().get(Message, reply_id) or abort(404)
-    try:
-        replies.undo_reply(session(), row, reply, agent=agent(), now=utc_now())
-    except NotAllowed as error:
-        return _refused(row, error)
-    session().commit()
-    cookie.pop("undo", None)
-    flash(gettext("Respuesta deshecha: no se envió nada."))
-    return redirect(url_for("ticket.show", number=row.number, retomar=reply_id))
-
-
-@ticket.post("/reenviar/<id:outgoing_id>")
-def send_again(number: str, outgoing_id: int) -> Response:
-    """Try once more to send a mail that was refused."""
-    row = found(number)
-    mail = session().get(Outgoing, outgoing_id)
-    if mail is None or mail.ticket_id != row.id:
-        abort(404)
-    return _act(row, lambda now, me: outbox.send_again(session(), mail, actor=me, now=now))
 
 
 @ticket.post("/nota")
@@ -183,7 +126,7 @@ def assign_to(number: str) -> Response:
     person = session().get(User, wanted) if wanted else None
     if request.form.get("persona") and person is None:
         abort(404)
-    return _act(row, lambda now, me: assign(session(), row, person, now=now, actor=me))
+    return act(row, lambda now, me: assign(session(), row, person, now=now, actor=me))
 
 
 @ticket.post("/linea")
@@ -198,7 +141,7 @@ def sort(number: str) -> Response:
             withdraw(session(), row)
             suggest(session(), row, first, prediction_of(session(), row), catalogue(), now)
 
-    return _act(row, decide)
+    return act(row, decide)
 
 
 @ticket.post("/estado")
@@ -208,22 +151,24 @@ def status(number: str) -> Response:
     if wanted not in {status.value for status in TicketStatus}:
         abort(400)
     why = gettext("decisión de quien atiende")
-    return _act(
+    return act(
         row, lambda now, me: change_status(session(), row, TicketStatus(wanted), now=now, actor=me, why=why)
     )
 
 
-def _act(row: Ticket, action: Any) -> Response:
+def act(row: Ticket, action: Any) -> Response:
+    """Do something to a ticket under its lock, commit, and go back to it; a refusal is told in words."""
     lock_ticket(session(), row)
     try:
         action(utc_now(), agent())
     except NotAllowed as error:
-        return _refused(row, error)
+        return refused(row, error)
     session().commit()
     return back(row)
 
 
-def _refused(row: Ticket, error: NotAllowed) -> Response:
+def refused(row: Ticket, error: NotAllowed) -> Response:
+    """Back to the ticket with the reason why nothing was done."""
     number = row.number
     session().rollback()
     flash(str(error), "error")

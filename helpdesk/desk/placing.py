@@ -1,0 +1,308 @@
+"""What becomes of one mail: a duplicate, a message of a ticket, a ticket of its own, an answer of ours.
+
+In: the order of the questions, and the rows that each answer writes. Not in: which ticket a mail names
+(`threading.py`), what is looked up (`group.py`), transactions and attempts (`filing.py`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import func, select
+
+from helpdesk import failpoints
+from helpdesk.desk import ledger
+from helpdesk.desk.files import attach
+from helpdesk.desk.group import Group, Ids, Item, draw_ids, likeness
+from helpdesk.desk.ledger import RawMail
+from helpdesk.desk.lifecycle import MailState, TicketStatus
+from helpdesk.desk.mailbox import IMPORTED_CLOSED
+from helpdesk.desk.message import Direction, Message
+from helpdesk.desk.notices import acknowledge
+from helpdesk.desk.sorting import sort
+from helpdesk.desk.suggestions import suggest
+from helpdesk.desk.threading import Thread, find_thread
+from helpdesk.desk.ticket import Event, Ticket, change_status, link, lock_ticket, record
+from helpdesk.desk.words import PARSER_REASONS_ES
+from helpdesk.desk.written_elsewhere import place_answer, place_sent
+from helpdesk.mail.authentication import border_verdict
+from helpdesk.mail.parsed import ParsedMail
+from helpdesk.mail.sandbox import ParseFailed
+
+SNIPPET_CHARACTERS = 160
+NO_SUBJECT = "(sin asunto)"
+
+
+def place(group: Group, position: int) -> MailState:
+    """File the mail at this position of the group; return what became of it."""
+    item, ids = group.items[position], group.ids[position]
+    raw = group.rows[item.raw_id]
+    if raw.state != MailState.RECEIVED.value:  # another worker was faster; its word stands
+        return MailState(raw.state)
+    if isinstance(item.mail, ParseFailed):
+        reason = PARSER_REASONS_ES.get(str(item.mail), str(item.mail))
+        return ledger.fail(raw, reason, attempts_allowed=group.settings.filing_attempts)
+    twin = _twin(group, raw, item.parsed)
+    if twin is not None:
+        return _settle(raw, MailState.DUPLICATE, twin)
+    state = _place_readable(group, position, raw, item, ids)
+    if state is MailState.FILED:
+        _remember(group, raw, item.parsed)
+    return state
+
+
+def _settle(raw: RawMail, state: MailState, reason: str) -> MailState:
+    ledger.settle(raw, state, reason)
+    return state
+
+
+def _twin(group: Group, raw: RawMail, mail: ParsedMail) -> str | None:
+    """Why this mail is one that we have already."""
+    same = group.same_bytes.get(raw.sha256)
+    if same is not None:
+        return f"el mismo correo que el registro {same}"
+    same = group.same_mail.get(likeness(mail, raw.body_sha256)) if mail.message_id else None
+    return f"el mismo correo que el registro {same}, por otro camino" if same is not None else None
+
+
+def _remember(group: Group, raw: RawMail, mail: ParsedMail) -> None:
+    group.same_bytes.setdefault(raw.sha256, raw.id)
+    group.same_mail.setdefault(likeness(mail, raw.body_sha256), raw.id)
+    group.message_ids.add(mail.message_id)
+
+
+def _place_readable(group: Group, position: int, raw: RawMail, item: Item, ids: Ids) -> MailState:
+    if raw.sent:
+        outcome = place_sent(group, raw, item)
+        return _settle(raw, *outcome)
+    if item.staff and (answered := place_answer(group, raw, item)) is not None:
+        return _settle(raw, *answered)
+    sender = item.sender.address.lower() if item.sender and believed(group, item.parsed) else None
+    thread = find_thread(group.known, raw.id, item.parsed, sender=sender)
+    automatic = _automatic(group, raw, item, thread)
+    if thread.ticket is not None and _closed_too_long(group, thread.ticket, automatic):
+        thread = Thread(
+            None, f"la atención {thread.ticket.number} se cerró hace tiempo", follows=thread.ticket
+        )
+    if thread.ticket is not None:
+        ticket = _join(group, thread, raw, item, automatic)
+    else:
+        ticket = _open(group, thread, raw, item, ids, automatic)
+    return _settle(raw, MailState.FILED, f"{ticket.number}: {thread.why}")
+
+
+def believed(group: Group, mail: ParsedMail) -> bool:
+    """Whether our own mail border, if it says anything, does not deny that the sender is who he says (T06)."""
+    return border_verdict(mail.headers, group.settings.borders).dmarc != "fail"
+
+
+def _automatic(group: Group, raw: RawMail, item: Item, thread: Thread) -> str | None:
+    """Why nobody must be answered: by the mail's own marks, by whose it is, or because there are too many (T56)."""
+    if item.parsed.automatic or item.passed_on:
+        return item.parsed.automatic
+    sender = item.sender.address.lower() if item.sender else None
+    if sender in group.settings.own:
+        return "own mail: from our own address"
+    if sender is None or is_import(group, raw):
+        return None
+    group.recent[sender] += 1
+    if group.recent[sender] > group.settings.loop_mails_per_hour:
+        return f"loop: more than {group.settings.loop_mails_per_hour} mails in an hour from one address"
+    return None
+
+
+def is_import(group: Group, raw: RawMail) -> bool:
+    """Whether the mail was brought from files."""
+    return group.mailboxes[raw.mailbox_id].kind == "import"
+
+
+def _closed_too_long(group: Group, ticket: Ticket, automatic: str | None) -> bool:
+    limit = group.now - dt.timedelta(days=group.settings.reopen_days)
+    return automatic is None and ticket.closed_at is not None and ticket.closed_at < limit
+
+
+def _join(group: Group, thread: Thread, raw: RawMail, item: Item, automatic: str | None) -> Ticket:
+    """Add a mail to its ticket's history. A person's mail opens the ticket again; a machine's never does."""
+    session, now, ticket = group.session, group.now, thread.ticket
+    assert ticket is not None
+    lock_ticket(session, ticket)
+    own = draw_ids(session, 1)[0]  # newer than anything an agent has seen on this ticket
+    message = add_inbound(group, ticket, raw, item, own.message, automatic)
+    failpoints.hit("inside-filing")
+    ticket.updated_at = now
+    record(session, ticket, "joined", now=now, why=thread.why, message=message.id)
+    if thread.returned is not None:
+        note_bounce(group, thread, item.parsed)
+    elif automatic:
+        record(session, ticket, "automatic", now=now, why=automatic)
+    else:
+        _open_again(group, ticket, message, raw)
+    return ticket
+
+
+def _open_again(group: Group, ticket: Ticket, message: Message, raw: RawMail) -> None:
+    session, now = group.session, group.now
+    ticket.snippet = snippet(message)
+    if imported_closed(group, raw):
+        return
+    if _too_many_joins(group, ticket):
+        why = f"loop: more than {group.settings.loop_joins_per_hour} mails in an hour to one ticket"
+        message.automatic = why
+        record(session, ticket, "automatic", now=now, why=why)
+        return
+    if ticket.status != TicketStatus.OPEN:
+        ticket.waiting_since = message.at
+    change_status(session, ticket, TicketStatus.OPEN, now=now, actor=None, why="la persona escribió otra vez")
+
+
+def _too_many_joins(group: Group, ticket: Ticket) -> bool:
+    since = group.now - dt.timedelta(hours=1)
+    joined = select(func.count()).where(
+        Event.ticket_id == ticket.id, Event.kind == "joined", Event.at > since
+    )
+    return (group.session.scalar(joined) or 0) >= group.settings.loop_joins_per_hour
+
+
+def note_bounce(group: Group, thread: Thread, mail: ParsedMail) -> None:
+    """Mark the very mail that came back; a person's reply that failed for good opens the ticket, once (T57)."""
+    session, now, ticket, returned = group.session, group.now, thread.ticket, thread.returned
+    assert ticket is not None
+    assert returned is not None
+    report = mail.bounce
+    if report is None or not report.is_final:
+        record(session, ticket, "delayed", now=now, why=(report.status if report else "") or "")
+        return
+    why = f"{returned.recipient} {report.status or ''}".strip()
+    record(session, ticket, "bounced", now=now, why=why, message=returned.reply_id)
+    if returned.bounced_at is None:
+        returned.bounced_at = now
+    if returned.reply is not None and returned.reply.bounced_at is None:
+        returned.reply.bounced_at = now
+        returned.reply.bounce_status = report.status
+        change_status(session, ticket, TicketStatus.OPEN, now=now, actor=None, why="la respuesta no llegó")
+
+
+def _open(group: Group, thread: Thread, raw: RawMail, item: Item, ids: Ids, automatic: str | None) -> Ticket:
+    """A new ticket for a mail that joins none: sorted, with suggestions, acknowledged where that is due."""
+    session, now = group.session, group.now
+    ticket = open_ticket(group, raw, item, ids.ticket, automatic)
+    message = add_inbound(group, ticket, raw, item, ids.message, automatic)
+    failpoints.hit("inside-filing")
+    row = sort(session, ticket, item.prediction, now)
+    if ticket.line is None and (usual := group.mailboxes[raw.mailbox_id].default_line):
+        ticket.line = usual
+        record(session, ticket, "line_by_mailbox", now=now, line=usual)
+    suggest(session, ticket, message, row, group.catalogue, now)
+    acknowledge(session, ticket, message, group.budget, now, refused=_no_notice(group, raw, item))
+    _relate(group, ticket, thread, automatic, raw.id)
+    if automatic:
+        # Nobody waits for an answer to a machine; it is kept, found, and never in the way.
+        record(session, ticket, "automatic", now=now, why=automatic)
+        change_status(session, ticket, TicketStatus.CLOSED, now=now, actor=None, why="correo automático")
+    elif imported_closed(group, raw):
+        change_status(session, ticket, TicketStatus.CLOSED, now=now, actor=None, why="importado")
+    return ticket
+
+
+def _no_notice(group: Group, raw: RawMail, item: Item) -> str | None:
+    if is_import(group, raw):
+        return "correo importado"
+    return None if believed(group, item.parsed) else "nuestro servidor de correo no confirma al remitente"
+
+
+def imported_closed(group: Group, raw: RawMail) -> bool:
+    """Whether the mail is history that was brought along, not work to do."""
+    return group.mailboxes[raw.mailbox_id].name == IMPORTED_CLOSED
+
+
+def _relate(group: Group, ticket: Ticket, thread: Thread, automatic: str | None, row: int) -> None:
+    session, now = group.session, group.now
+    if forged := group.known.named[row].forged:
+        record(session, ticket, "forged_token", now=now, tokens=forged)
+    if thread.follows is not None:
+        link(session, ticket, thread.follows, "follows", now=now, why=thread.why)
+    if thread.review_of is None:
+        return
+    if automatic:
+        link(session, ticket, thread.review_of, "mentions", now=now, why=thread.why)
+    else:
+        ticket.review_of_id = thread.review_of.id
+        record(session, ticket, "related", now=now, why=thread.why, named=thread.review_of.number)
+
+
+def open_ticket(group: Group, raw: RawMail, item: Item, id_: int, automatic: str | None) -> Ticket:
+    """A new ticket for a mail that belongs to none."""
+    mail, prediction, now = item.parsed, item.prediction, group.now
+    original = mail.forwarded if item.passed_on else None
+    ticket = Ticket(
+        id=id_,
+        number=group.numbers.take(),
+        requester=group.requesters.get(item.sender.address.lower()) if item.sender else None,
+        participants=[],
+        subject=(original.subject if original else mail.subject) or NO_SUBJECT,
+        line=prediction.line if prediction else None,
+        automatic=automatic is not None,
+        status=TicketStatus.OPEN.value,
+        opened_at=arrival(raw, now),
+        waiting_since=arrival(raw, now),
+        updated_at=now,
+    )
+    group.session.add(ticket)
+    why = "correo importado" if is_import(group, raw) else "correo recibido"
+    record(group.session, ticket, "opened", now=now, why=why, mailbox=raw.mailbox_id)
+    if original is not None:
+        record(group.session, ticket, "forwarded", now=now, why=mail.sender[0].address)
+    return ticket
+
+
+def arrival(raw: RawMail, now: dt.datetime) -> dt.datetime:
+    """When the mail reached us: the server's INTERNALDATE, never in the future."""
+    return min(raw.arrived_at, now)
+
+
+def snippet(message: Message) -> str:
+    """The first words the sender wrote."""
+    return " ".join((message.new_text or message.text).split())[:SNIPPET_CHARACTERS]
+
+
+def add_inbound(
+    group: Group, ticket: Ticket, raw: RawMail, item: Item, id_: int, automatic: str | None
+) -> Message:
+    """The mail as a message of the ticket, with its files."""
+    mail, sender = item.parsed, item.sender
+    original = mail.forwarded if item.passed_on else None
+    message = Message(
+        id=id_,
+        ticket_id=ticket.id,
+        direction=Direction.INBOUND.value,
+        sender_name=sender.name if sender else "",
+        sender_address=sender.address.lower() if sender else None,
+        subject=mail.subject,
+        text=mail.text,
+        new_text=original.text if original else mail.new_text,
+        html=mail.html,
+        message_id=mail.message_id,
+        references=[*mail.references],
+        cc=[person.address for person in mail.cc],
+        written_at=original.date if original else mail.date,
+        at=arrival(raw, group.now),
+        automatic=automatic,
+        defects=[*mail.defects, *_own_defects(group, raw, mail)],
+        contains=list(mail.contains),
+        forwarded_by=mail.sender[0].address if original else None,
+        raw_mail_id=raw.id,
+    )
+    group.session.add(message)
+    attach(group.session, message, mail.attachments)
+    group.known.learn(ticket, mail.message_id)
+    if not ticket.snippet:
+        ticket.snippet = snippet(message)
+    return message
+
+
+def _own_defects(group: Group, raw: RawMail, mail: ParsedMail) -> list[str]:
+    reused = mail.message_id is not None and mail.message_id in group.message_ids
+    return [
+        *(["too-large: only the beginning was read"] if raw.truncated else []),
+        *(["message-id-reused"] if reused else []),
+    ]

@@ -1,0 +1,102 @@
+"""Answers of ours that were not written here: from Outlook's Sent folder, or copied to the desk by Cc or Bcc.
+
+They become outbound messages of their ticket and count as answers. What an account's own Sent folder holds is
+proved by our signing in to it; a copy that arrives by mail must also name the ticket and have gone to somebody
+on it. Nothing else can be done by mail (T04).
+"""
+
+from __future__ import annotations
+
+from helpdesk.desk.files import attach
+from helpdesk.desk.group import Group, Item, draw_ids
+from helpdesk.desk.ledger import RawMail
+from helpdesk.desk.lifecycle import MailState, TicketStatus
+from helpdesk.desk.message import Direction, Message
+from helpdesk.desk.threading import written_to
+from helpdesk.desk.ticket import Ticket, change_status, lock_ticket, record
+from helpdesk.mail.authentication import border_verdict
+from helpdesk.mail.parsed import ParsedMail
+from helpdesk.mail.tokens import ticket_of
+
+SENT_FOLDER = "sent-folder"
+COPY = "copy"
+OURS_ES = "copia de un correo que salió de aquí"
+UNRELATED_ES = "enviado desde el buzón, sin relación con una atención"
+
+Outcome = tuple[MailState, str]
+
+
+def place_sent(group: Group, raw: RawMail, item: Item) -> Outcome:
+    """A mail of the Sent folder: our own copy, an answer on a ticket, or none of our business."""
+    if _is_ours(group, item.parsed):
+        return MailState.DUPLICATE, OURS_ES
+    found = written_to(group.known, raw.id, item.parsed)
+    if found is None:
+        return MailState.UNRELATED, UNRELATED_ES
+    return _add_answer(group, raw, item, *found, how=SENT_FOLDER)
+
+
+def place_answer(group: Group, raw: RawMail, item: Item) -> Outcome | None:
+    """A mail that a person of the desk sent, with a copy to the desk; None when it answers nobody's ticket."""
+    if _is_ours(group, item.parsed):
+        return MailState.DUPLICATE, OURS_ES
+    if item.parsed.automatic or border_verdict(item.parsed.headers, group.settings.borders).dmarc == "fail":
+        return None
+    found = written_to(group.known, raw.id, item.parsed)
+    return _add_answer(group, raw, item, *found, how=COPY) if found else None
+
+
+def _is_ours(group: Group, mail: ParsedMail) -> bool:
+    return mail.message_id is not None and ticket_of(group.settings.key, mail.message_id) is not None
+
+
+def _add_answer(
+    group: Group, raw: RawMail, item: Item, ticket: Ticket, recipient: str, *, how: str
+) -> Outcome:
+    session, now, mail = group.session, group.now, item.parsed
+    lock_ticket(session, ticket)
+    author = group.staff.get(mail.sender[0].address.lower()) if mail.sender else None
+    message = Message(
+        id=draw_ids(session, 1)[0].message,
+        ticket_id=ticket.id,
+        direction=Direction.OUTBOUND.value,
+        author_id=author.id if author else None,
+        sender_name=mail.sender[0].name if mail.sender else "",
+        sender_address=mail.sender[0].address.lower() if mail.sender else None,
+        recipient=recipient,
+        subject=mail.subject,
+        text=mail.text,
+        new_text=mail.new_text,
+        html=mail.html,
+        message_id=mail.message_id,
+        references=[*mail.references],
+        cc=[person.address for person in mail.cc],
+        written_at=mail.date,
+        at=min(raw.arrived_at, now),
+        defects=list(mail.defects),
+        contains=list(mail.contains),
+        written_elsewhere=how,
+        raw_mail_id=raw.id,
+    )
+    session.add(message)
+    attach(session, message, mail.attachments)
+    group.known.learn(ticket, mail.message_id)
+    _count_answer(group, ticket, message)
+    return MailState.FILED, f"{ticket.number}: respuesta escrita fuera de la mesa"
+
+
+def _count_answer(group: Group, ticket: Ticket, message: Message) -> None:
+    """An answer stops the clock, unless the requester has written since."""
+    session, now = group.session, group.now
+    record(
+        session,
+        ticket,
+        "answered_elsewhere",
+        now=now,
+        why=message.written_elsewhere or "",
+        message=message.id,
+    )
+    if ticket.first_response_at is None:
+        ticket.first_response_at = max(message.at, ticket.opened_at)
+    if ticket.status == TicketStatus.OPEN and message.at >= ticket.waiting_since:
+        change_status(session, ticket, TicketStatus.WAITING, now=now, actor=None, why="respuesta enviada")

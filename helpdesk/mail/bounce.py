@@ -1,0 +1,228 @@
+"""What a delivery report says: whose mail, to whom, and whether it will still arrive.
+
+In: the machine-readable parts (RFC 3464, RFC 6533, RFC 8098), and the prose of programs that write nothing else.
+Not in: whether a mail is automatic (`automatic.py`), what becomes of a mail that did not arrive (`helpdesk.desk`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from helpdesk.mail.addresses import read_addresses, read_spec
+from helpdesk.mail.attachments import nested_headers
+from helpdesk.mail.automatic import has_bounce_subject, is_robot, report_kind
+from helpdesk.mail.charset import decode_bytes
+from helpdesk.mail.headers import Headers, read_ids
+from helpdesk.mail.parsed import Bounce
+from helpdesk.mail.structure import Part
+from helpdesk.mail.transfer import decode_part
+
+MAX_REPORT_CHARACTERS = 200_000
+MAX_PROSE_LINES = 300
+MAX_PROSE_LINE = 400
+
+_DELIVERY = frozenset({"message/delivery-status", "message/global-delivery-status"})
+_RECEIPT = "message/disposition-notification"
+_RETURNED = frozenset({"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"})
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_QUOTED_ID = re.compile(r"^[> \t]{0,10}Message-ID:\s{0,20}(<[^<>\s]{1,998}>)", re.I | re.M)
+_QUOTED_TO = re.compile(r"^[> \t]{0,10}To:[ \t]{0,20}(\S[^\n]{0,400})", re.I | re.M)
+_XTEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+_ADDRESS = re.compile(
+    r"(?<![\w.+=@-])[\w.%+'=&#$!*/?^{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,10}(?![\w@])"
+)
+# From such a line on the returned mail is shown; its addresses are not the report's words.
+_RETURNED_MARK = re.compile(
+    r"(?:[-=_*> ]{0,80}(?:original (?:message|mail|e-mail)|returned (?:message|mail)|this is a copy|(?:a|the) copy of"
+    r"|copy of (?:the|your)|message headers?|the (?:header|text) of|here is (?:a|the)|the following is"
+    r"|unsent message|below this line|included (?:is|below)|original headers|mensaje original"
+    r"|encabezados? (?:del|de) |copia del mensaje|transcript of session)"
+    r"|(?:received|return-path|x-[\w-]+|mime-version|message-id|delivered-to):\s)",
+    re.I,
+)
+_HEADER_LINE = re.compile(
+    r"[> \t]{0,8}(?:from|sender|reply-to|de|cc|x-\w+|message-?id|remitente|reporting-mta):", re.I
+)
+_TO_LINE = re.compile(r"[> \t]{0,8}(?:to|para):", re.I)
+_AT_START = re.compile(r"\s{0,8}<([^<>\s@]{1,128}@[^<>\s@]{1,253})>")
+_ALONE = re.compile(
+    r"""[\s>*\-\u2022"'<\[(]{0,12}([^\s<>()\[\]"',;:]{1,128}@[^\s<>()\[\]"',;:]{1,253}?)[\s"'>)\]:;.,]{0,8}"""
+)
+_INTRODUCED = re.compile(
+    r"(?:recipients?|user ?id|user|address(?:ed to)?|error-for|userid|mailbox|deliver(?:able|y|ed)?(?: your message)?"
+    r"|message|mail|destinatarios?|direcci[oó]n|buz[oó]n|correo|smtp|rcpt|full|dda|generated from"
+    r"|(?:un)?known|para|to|a)\s{0,3}(?:[:=]|to|from|is|a)?[\s:=\[<\"'(]{0,10}$",
+    re.I,
+)
+_DELAYED = re.compile(
+    r"delayed|not yet (?:been )?deliver|will (?:continue|be retried|keep trying|retry)|do not need to resend"
+    r"|attempts will continue|continue to (?:try|attempt)|this is a warning|warning only|still trying"
+    r"|se ha (?:retrasado|demorado)|se seguir[aá] intentando|retrasad|atrasad|continuar[aá] tentando",
+    re.I,
+)
+_NO_MORE = re.compile(r"giving up|given up|not going to try", re.I)
+_GIVEN_UP = re.compile(
+    r"giving up|given up|not going to try|permanent (?:error|fail)|could not be delivered|failed permanently"
+    r"|no se pudo entregar|no se ha podido entregar|no pudo ser entregado",
+    re.I,
+)
+
+
+def read_bounce(raw: bytes, root: Part, headers: Headers, text: str) -> Bounce | None:
+    """Return what a delivery report says about a mail of ours, or None when this is none. Never raises.
+
+    The machine-readable parts come first; older programs, which write prose only, are read line by line.
+    Source: RFC 3464, 2; RFC 6533, 3; RFC 8098, 3.2.6.2.
+    """
+    leaves = list(_leaves(root))
+    found = _read_reports(raw, leaves)
+    if found is None and not is_robot_report(headers, text):
+        return None
+    recipient, status, action = found or (None, None, None)
+    text = text[:MAX_REPORT_CHARACTERS]
+    words = _own_words(text)
+    prose_status = _STATUS.search("\n".join(words)) or _STATUS.search(text)
+    named = read_spec(headers.get("x-failed-recipients").partition(",")[0])
+    returned = _returned(raw, leaves)
+    return Bounce(
+        message_id=_returned_id(returned, text),
+        recipient=recipient or named or _named_in(words, headers) or _only_recipient(returned, text),
+        status=status or (prose_status[1] if prose_status else None),
+        action=action or (_told_action("\n".join(words)) if found is None else None),
+    )
+
+
+def is_robot_report(headers: Headers, text: str) -> bool:
+    """Whether a program wrote this mail to say that another one did not arrive."""
+    if "x-failed-recipients" in headers:
+        return True
+    kind = report_kind(headers)
+    if kind is not None:
+        return kind == "bounce"
+    if is_robot(headers, only_mailers=True):
+        return True
+    # Any other sender must say it in the subject and name, in so many words, what was not delivered.
+    return has_bounce_subject(headers) and bool(_STATUS.search(text) or _named_in(_own_words(text), headers))
+
+
+def _leaves(part: Part) -> list[Part]:
+    return [leaf for child in part.children for leaf in _leaves(child)] if part.children else [part]
+
+
+def _read_reports(raw: bytes, leaves: list[Part]) -> tuple[str | None, str | None, str | None] | None:
+    """Recipient, status and action of the first report that is about a mail that did not arrive."""
+    for part in leaves:
+        if part.type in _DELIVERY:
+            return _read_report(_groups(raw, part))
+        if part.type == _RECEIPT:
+            for group in _groups(raw, part):
+                # A program that refused or deleted the mail unread answers so; "displayed" is a read receipt.
+                disposition = group.get("disposition").lower()
+                if "automatic-action" in disposition and "deleted" in disposition:
+                    return _typed_address(group.get("final-recipient")), None, "failed"
+    return None
+
+
+def _groups(raw: bytes, part: Part) -> list[Headers]:
+    text = decode_bytes(decode_part(raw, part)[0], "utf-8")[:MAX_REPORT_CHARACTERS]
+    pieces = re.split(r"\n\r?\n", text)[:1_000]
+    return [nested_headers(piece.strip().encode("utf-8", "replace")) for piece in pieces if piece.strip()]
+
+
+def _read_report(groups: list[Headers]) -> tuple[str | None, str | None, str | None]:
+    """What is said about the first recipient that failed, else about the first one."""
+    about = [group for group in groups if "final-recipient" in group or "original-recipient" in group]
+    failed = [group for group in about if _action(group) == "failed"]
+    for group in failed or about or groups:
+        status = _STATUS.search(group.get("status")) or _STATUS.search(group.get("diagnostic-code"))
+        person = _typed_address(group.get("original-recipient")) or _typed_address(
+            group.get("final-recipient")
+        )
+        return person, status[1] if status else None, _action(group) or None
+    return None, None, None
+
+
+def _action(group: Headers) -> str:
+    return group.get("action").partition("(")[0].strip().lower()
+
+
+def _typed_address(value: str) -> str | None:
+    """The address behind its type: `rfc822; x@y`, or `utf-8; x\\x{E9}@y` (RFC 6533, 3)."""
+    address = value.rpartition(";")[2].strip().strip("<>")
+    readable = _XTEXT.sub(lambda match: chr(min(int(match[1], 16), 0x10FFFF)), address)
+    return read_spec(readable)
+
+
+def _returned(raw: bytes, leaves: list[Part]) -> list[Headers]:
+    return [nested_headers(decode_part(raw, part)[0]) for part in leaves if part.type in _RETURNED][:5]
+
+
+def _returned_id(returned: list[Headers], text: str) -> str | None:
+    ids = (read_ids(headers.get("message-id")) for headers in returned)
+    return next((found[0] for found in ids if found), None) or next(iter(_QUOTED_ID.findall(text)), None)
+
+
+def _only_recipient(returned: list[Headers], text: str) -> str | None:
+    """Whom the returned mail was addressed to, when that was one person."""
+    lists = [headers.get("to") for headers in returned] or _QUOTED_TO.findall(text)
+    people = read_addresses(lists[0], strict=False)[0] if lists else ()
+    return people[0].address if len(people) == 1 else None
+
+
+def _own_words(text: str) -> list[str]:
+    """The lines that the reporting program wrote itself, above the mail that it returns."""
+    lines = [line[:MAX_PROSE_LINE] for line in text.split("\n", MAX_PROSE_LINES)[:MAX_PROSE_LINES]]
+    end = next(
+        (number for number, line in enumerate(lines) if number and _RETURNED_MARK.match(line)), len(lines)
+    )
+    return lines[:end]
+
+
+def _named_in(words: list[str], headers: Headers) -> str | None:
+    """The address that the report is about: the one that stands out most; the earlier of two like ones."""
+    strangers = ("to", "delivered-to", "from", "sender")
+    known = {found.lower() for name in strangers for found in _ADDRESS.findall(headers.get(name))}
+    candidates = (
+        (rank, number, address)
+        for number, line in enumerate(words)
+        for rank, address in _candidates(line)
+        if address.lower() not in known and not is_mailer(address)
+    )
+    best = min(candidates, default=None)
+    return best[2] if best else None
+
+
+def _candidates(line: str) -> Iterator[tuple[int, str]]:
+    """The addresses of one line with their rank: first in brackets, alone, introduced by a word, any."""
+    if "@" not in line or _HEADER_LINE.match(line):
+        return
+    for rank, pattern in enumerate((_AT_START.match(line), _ALONE.fullmatch(line))):
+        address = read_spec(pattern[1]) if pattern else None
+        if address:
+            yield rank, address
+    for match in _ADDRESS.finditer(line):
+        # "SMTP=x@y" and "'x@y'" are how some programs write it.
+        found = match[0].rpartition("=")[2] if "=" in match[0][:6] else match[0]
+        address = read_spec(found.lstrip("'"))
+        if address:
+            yield _rank(line, match.start()), address
+
+
+def _rank(line: str, position: int) -> int:
+    """How much the words before an address say that it is the one: what the returned mail says least."""
+    if _TO_LINE.match(line):
+        return 4
+    return 2 if _INTRODUCED.search(line, 0, position) else 3
+
+
+def is_mailer(address: str) -> bool:
+    """Whether the address is that of a mail program, not of a recipient."""
+    return bool(re.match(r"(?:mailer-?daemon|postmaster|mdaemon|abuse|helpdesk|support)@", address, re.I))
+
+
+def _told_action(prose: str) -> str | None:
+    """What a program did, from its words: a delay, unless it also says that it tries no more."""
+    if _DELAYED.search(prose) and not _NO_MORE.search(prose):
+        return "delayed"
+    return "failed" if _GIVEN_UP.search(prose) else None
