@@ -54,10 +54,10 @@ def read_addresses(value: str, *, strict: bool) -> tuple[tuple[Address, ...], tu
     defects = ("too-many-addresses",) if cut else ()
     if None not in closed:
         return tuple(address for address in closed if address), defects
-    if strict:
-        only = _only_address(value)
-        return ((only,), ()) if only else ((), (*defects, "ambiguous-address"))
-    return tuple(address for address in closed if address), (*defects, "ambiguous-address")
+    if only := _only_address(value):
+        return (only,), ()
+    found = () if strict else tuple(address for address in closed if address)
+    return found, (*defects, "ambiguous-address")
 
 
 def _only_address(value: str) -> Address | None:

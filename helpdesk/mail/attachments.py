@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from helpdesk.mail.charset import repair_mojibake
 from helpdesk.mail.headers import Headers, decode_words, one_line, read_headers, read_parameters
@@ -48,7 +49,7 @@ _WHOLE_NAMES = {
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.I)
 
 
-def disposition(part: Part) -> tuple[str, dict[str, str]]:
+def disposition(part: Part) -> tuple[str, Mapping[str, str]]:
     """Whether a part says that it is a file ("attachment", "inline" or ""), and the parameters with it."""
     return read_parameters(part.headers.get("content-disposition"))
 
@@ -59,7 +60,9 @@ def file_name(part: Part) -> str:
     name = parameters.get("filename") or part.parameters.get("name") or ""
     cleaned = clean_name(repair_mojibake(name)) if name else ""
     # Programs name an enclosed mail after its subject; without an ending nobody can open it.
-    return f"{cleaned}.eml" if part.type in NESTED and cleaned and "." not in cleaned[-5:] else cleaned
+    if part.type in NESTED and cleaned and "." not in cleaned[-5:]:
+        return f"{cleaned[: MAX_NAME_CHARACTERS - 4]}.eml"
+    return cleaned
 
 
 def clean_name(name: str) -> str:

@@ -56,7 +56,7 @@ _BOUNCE_SUBJECT = re.compile(
     r"|no se (?:puede|pudo|ha podido) entregar|(?:mensaje |correo )?no entregado|(?:correo|mensaje) devuelto"
     r"|notificaci[oó]n (?:de|del) estado de (?:la )?entrega|error (?:en la|de) entrega|entrega (?:fallida|retrasada)"
     r"|n[aã]o (?:foi )?(?:poss[ií]vel )?entreg|falha na entrega|notifica[cç][aã]o d[eo] (?:status|estado)"
-    r"|non remis|[eé]chec de|unzustellbar|mancata consegna|mancato recapito)",
+    r"|(?:.{1,200}: )?non remis|[eé]chec de|unzustellbar|mancata consegna|mancato recapito)",
     re.I,
 )
 _REPORT_SUBJECT = re.compile(r"report domain: ?\S{1,253} submitter:", re.I)

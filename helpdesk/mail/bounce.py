@@ -15,7 +15,7 @@ from helpdesk.mail.automatic import has_bounce_subject, is_robot, report_kind
 from helpdesk.mail.charset import decode_bytes
 from helpdesk.mail.headers import Headers, read_ids
 from helpdesk.mail.parsed import Bounce
-from helpdesk.mail.structure import Part
+from helpdesk.mail.structure import Part, read_structure
 from helpdesk.mail.transfer import decode_part
 
 MAX_REPORT_CHARACTERS = 200_000
@@ -75,10 +75,14 @@ def read_bounce(raw: bytes, root: Part, headers: Headers, text: str) -> Bounce |
     The machine-readable parts come first; older programs, which write prose only, are read line by line.
     Source: RFC 3464, 2; RFC 6533, 3; RFC 8098, 3.2.6.2.
     """
-    leaves = list(_leaves(root))
+    leaves = _leaves(root)
     found = _read_reports(raw, leaves)
-    if found is None and not is_robot_report(headers, text):
-        return None
+    if found is None:
+        # A person may enclose a report, too; only a program's is its own.
+        if not is_robot_report(headers, text):
+            return None
+        raw, leaves = _enclosed_report(raw, leaves)
+        found = _read_reports(raw, leaves)
     recipient, status, action = found or (None, None, None)
     text = text[:MAX_REPORT_CHARACTERS]
     words = _own_words(text)
@@ -100,10 +104,17 @@ def is_robot_report(headers: Headers, text: str) -> bool:
     kind = report_kind(headers)
     if kind is not None:
         return kind == "bounce"
+    # The sender's name or the subject says so, and some words bear it out; a person's name needs the subject.
+    told = has_bounce_subject(headers)
     if is_robot(headers, only_mailers=True):
-        return True
-    # Any other sender must say it in the subject and name, in so many words, what was not delivered.
-    return has_bounce_subject(headers) and bool(_STATUS.search(text) or _named_in(_own_words(text), headers))
+        return told or _says_what(text, headers)
+    return told and _says_what(text, headers)
+
+
+def _says_what(text: str, headers: Headers) -> bool:
+    """Whether the text gives a status or names a recipient."""
+    text = text[:MAX_REPORT_CHARACTERS]
+    return _STATUS.search(text) is not None or _named_in(_own_words(text), headers) is not None
 
 
 def _leaves(part: Part) -> list[Part]:
@@ -122,6 +133,16 @@ def _read_reports(raw: bytes, leaves: list[Part]) -> tuple[str | None, str | Non
                 if "automatic-action" in disposition and "deleted" in disposition:
                     return _typed_address(group.get("final-recipient")), None, "failed"
     return None
+
+
+def _enclosed_report(raw: bytes, leaves: list[Part]) -> tuple[bytes, list[Part]]:
+    """The parts of the report that a filter enclosed in a mail of its own; else the parts as they are."""
+    enclosed = next((part for part in leaves if part.type == "message/rfc822"), None)
+    if enclosed is not None:
+        octets, root, _ = read_structure(decode_part(raw, enclosed)[0])
+        if root.type == "multipart/report":
+            return octets, _leaves(root)
+    return raw, leaves
 
 
 def _groups(raw: bytes, part: Part) -> list[Headers]:

@@ -174,6 +174,8 @@ def detect_type(head: bytes, name: str) -> str | None:
         return _zip_type(head, name)
     if head.startswith(_OLE_MARK):
         return _ole_type(content, name)
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n\x00").startswith(b"%PDF-"):
+        return PDF
     if text := _as_text(head[:TEXT_BYTES]):
         return _text_type(text, name)
     # Readers take a PDF that begins anywhere in the first kilobyte (ISO 32000-1, annex H.3.4.1).

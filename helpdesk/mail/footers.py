@@ -209,7 +209,7 @@ def _notice(lines: list[str], first: int, end: int) -> int:
             continue
         words = " ".join(line[:MAX_NOTICE_LINE] for line in lines[index:end])
         legal = {match.lower() for match in _LEGAL.findall(words)}
-        headed = line.startswith(_NOTICE_HEADS) and (legal or len(words) < MAX_CLOSING)
+        headed = line.startswith(_NOTICE_HEADS) and (legal or words.strip(" *:.").lower() in _NOTICE_HEADS)
         if (
             headed
             or (legal and "imprimir" in words.lower()[:60])

@@ -11,8 +11,10 @@ import datetime as dt
 import email.utils
 import re
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
 from helpdesk.mail.charset import decode_bytes
@@ -49,21 +51,26 @@ class Headers:
     """The fields of one header block: lower-case name and unfolded, still encoded value, in order."""
 
     fields: tuple[tuple[str, str], ...] = ()
+    _first: dict[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Many more names are asked for than are there, so asking must be cheap.
+        object.__setattr__(self, "_first", dict(reversed(self.fields)))
 
     def get(self, name: str, default: str = "") -> str:
         """The first field of this lower-case name as it was sent."""
-        return next((value for key, value in self.fields if key == name), default)
+        return self._first.get(name, default)
 
     def get_all(self, name: str) -> list[str]:
         """Every field of this lower-case name."""
-        return [value for key, value in self.fields if key == name]
+        return [value for key, value in self.fields if key == name] if name in self._first else []
 
     def text(self, name: str) -> str:
         """The first field of this name, decoded for reading, on one line."""
         return one_line(decode_words(self.get(name)))
 
     def __contains__(self, name: str) -> bool:
-        return any(key == name for key, _ in self.fields)
+        return name in self._first
 
 
 def read_headers(raw: bytes, start: int = 0, end: int | None = None) -> tuple[Headers, int, tuple[str, ...]]:
@@ -192,7 +199,8 @@ def lenient_base64(octets: bytes) -> bytes:
     return binascii.a2b_base64(body[: len(body) // 4 * 4])
 
 
-def read_parameters(value: str) -> tuple[str, dict[str, str]]:
+@lru_cache(maxsize=64)
+def read_parameters(value: str) -> tuple[str, Mapping[str, str]]:
     """Split `type; name=value; …` into the lower-case first token and its parameters. Source: RFC 2045, 2231.
 
     At most 200 parameters of 32 kB in all are read. Continued (`name*0`) and encoded (`name*`) ones are
@@ -214,7 +222,7 @@ def read_parameters(value: str) -> tuple[str, dict[str, str]]:
         if digits.isascii() and digits.isdigit() and len(digits) < 5:
             pieces.setdefault(base, {}).setdefault(int(digits), (text, encoded))
     plain.update((base, _join_pieces(parts)) for base, parts in pieces.items())
-    return head.lower(), plain
+    return head.lower(), MappingProxyType(plain)
 
 
 def _split_parameters(rest: str) -> Iterator[tuple[str, str]]:

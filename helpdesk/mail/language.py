@@ -12,6 +12,7 @@ from typing import Protocol
 LANGUAGES = ("es", "en", "pt", "qu", "fr", "it")
 MIN_LETTERS = 12
 ENOUGH_LETTERS = 25
+MAX_NAMES = 5  # "Rosa Quispe Mamani" is a name, not Quechua.
 MIN_PROBABILITY = 0.6
 MAX_CHARACTERS = 800  # A language shows in its first sentences; the rest only costs time.
 
@@ -41,6 +42,8 @@ def detect(text: str) -> str | None:
     words = [word for word in text[:MAX_CHARACTERS].split() if not _NO_WORD.search(word)]
     # Nor are names. What begins with a capital is left out where enough remains, so not in text all in capitals.
     small = " ".join(word for word in words if not word[:1].isupper())
+    if not small and len(words) <= MAX_NAMES:
+        return None
     chosen = small if sum(map(str.isalpha, small)) >= ENOUGH_LETTERS else " ".join(words)
     if sum(map(str.isalpha, chosen)) < MIN_LETTERS:
         return None

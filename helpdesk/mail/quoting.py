@@ -231,7 +231,7 @@ def _quoted_attribution(heads: list[str]) -> Quote | None:
 
 
 def _opens_with_date(head: str) -> bool:
-    head = head.lstrip("* ")
+    head = head.lstrip("*- ")
     if DATE_START.match(head):
         return True
     words = head[:80].lower().split()[:2]
@@ -249,9 +249,10 @@ def _closes(chunk: str, *, quoted: bool) -> bool:
         # "Ana <ana@example.com> escribió el 16/11/26:", a language we do not know, or no verb at all.
         known = quoted or any(f" {word} " in chunk for word in VERBS) or DATE_START.match(chunk) is not None
         return chunk.endswith(":") and addressed and dated and known
-    subject = chunk.rstrip(" :*")[: -len(verb)].split()[-1:]
-    if subject and subject[0] in PRONOUNS:
+    subject = chunk.rstrip(" :*")[: -len(verb)].split()[-1:] or [""]
+    if subject[0] in PRONOUNS:
         return False
-    if quoted:
+    # "<ana@example.com> escribió:" is no person's sentence either.
+    if quoted or (subject[0].endswith(">") and chunk.endswith(":")):
         return dated or addressed
     return dated and TIME.search(chunk) is not None and (addressed or PROGRAM_DATE.search(chunk) is not None)

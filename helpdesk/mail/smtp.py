@@ -106,8 +106,10 @@ def open_server(server: SmtpServer) -> Iterator[smtplib.SMTP]:
     """
     client = _client(server)
     try:
-        with cut_off_after(client, GREETING_TIMEOUTS * server.timeout_s):
+        with cut_off_after(client, GREETING_TIMEOUTS * server.timeout_s) as was_cut:
             _connect(client, server)
+        if was_cut.is_set():
+            raise ServerTrouble("unreachable", "el servidor SMTP tarda demasiado en saludar")
     except BaseException:
         client.close()
         raise
@@ -189,18 +191,23 @@ def _sign_in(client: smtplib.SMTP, server: SmtpServer) -> None:
 
 
 @contextmanager
-def cut_off_after(client: smtplib.SMTP, seconds: float) -> Iterator[None]:
-    """Cut the connection when the block takes longer, however slowly the server drips its answers (F26)."""
-    timer = threading.Timer(seconds, _cut, [client])
+def cut_off_after(client: smtplib.SMTP, seconds: float) -> Iterator[threading.Event]:
+    """Cut the connection when the block takes longer, however slowly the server drips its answers (F26).
+
+    Yields what says afterwards whether it was cut: half an answer may look like a whole one.
+    """
+    was_cut = threading.Event()
+    timer = threading.Timer(seconds, _cut, [client, was_cut])
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield was_cut
     finally:
         timer.cancel()
 
 
-def _cut(client: smtplib.SMTP) -> None:
+def _cut(client: smtplib.SMTP, was_cut: threading.Event) -> None:
+    was_cut.set()
     if client.sock is not None:
         with suppress(OSError):
             # The plain socket's: an SSL socket's own would let a reading thread go on in plain text.
@@ -222,15 +229,20 @@ def hand_over(client: smtplib.SMTP, parcel: Parcel, *, limit_s: float) -> Answer
     """
     talk = _Talk(client)
     try:
-        with cut_off_after(client, limit_s):
-            return talk.go(parcel)
+        with cut_off_after(client, limit_s) as was_cut:
+            answer = talk.go(parcel)
+        return _cut_short(talk, "demora") if was_cut.is_set() else answer
     except _Reply as refusal:
         return _reset(client, refusal.answer)
     except ValueError:
         return _reset(client, Answer(Handed.REFUSED, "la dirección no es válida"))
     except (smtplib.SMTPException, OSError) as error:
-        outcome = Handed.UNCERTAIN if talk.given else Handed.LATER
-        return Answer(outcome, f"el servidor cortó la conexión ({type(error).__name__})", hung_up=True)
+        return _cut_short(talk, type(error).__name__)
+
+
+def _cut_short(talk: _Talk, why: str) -> Answer:
+    outcome = Handed.UNCERTAIN if talk.given else Handed.LATER
+    return Answer(outcome, f"se cortó la conexión con el servidor ({why})", hung_up=True)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -38,7 +39,7 @@ class Part:
 
     headers: Headers
     type: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
     start: int
     end: int
     children: tuple[Part, ...] = ()

@@ -35,7 +35,10 @@ class _File:
 
 
 def unpack(container: bytes) -> list[HiddenFile]:
-    """Return the files of a TNEF stream, those before the first damage; [] when it is none. Never raises."""
+    """Return the files of a TNEF stream; [] when it is none. Never raises.
+
+    A stream that is cut off gives what came before the cut: perhaps the name of a file without its content.
+    """
     if not container.startswith(_SIGNATURE):
         return []
     files: list[_File] = []
@@ -45,6 +48,8 @@ def unpack(container: bytes) -> list[HiddenFile]:
             break
         attribute, length = struct.unpack_from("<II", container, position + 1)
         start = position + 9
+        if start + length > len(container):
+            break
         if attribute == _BEGIN_FILE:
             if len(files) >= MAX_FILES:
                 break

@@ -16,9 +16,11 @@ from helpdesk.mail.structure import Part
 MAX_UU_LINES = 600_000  # 25 MB in lines of 62 characters are 400,000
 MAX_UU_FILES = 100
 PROSE_BYTES = 4_000
+MAX_BLANK_ENDS = 200_000
 
 _IDENTITY = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit", "none"})
 _UU_NAMES = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
+_BLANKS_AT_END = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 _UU_BEGIN = re.compile(r"^begin [0-7]{3,4} (\S.{0,250})$", re.M)
 
 
@@ -45,7 +47,8 @@ def decode_part(raw: bytes, part: Part) -> tuple[bytes, str | None]:
             return octets, "bad-encoding"
         return lenient_base64(octets), None
     if encoding in ("quoted-printable", "quotedprintable", "q"):
-        return binascii.a2b_qp(octets), None
+        # Blanks at the end of a line were added on the way (RFC 2045, 6.7, rule 3).
+        return binascii.a2b_qp(_BLANKS_AT_END.sub(b"", octets, count=MAX_BLANK_ENDS)), None
     if encoding in _UU_NAMES:
         return _decode_uu(octets), None
     return octets, "unknown-encoding"

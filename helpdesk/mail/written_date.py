@@ -17,22 +17,25 @@ MAX_CHARACTERS = 120
 LIMA = dt.timezone(dt.timedelta(hours=-5))
 
 _MONTHS = (
-    "ene jan gen janv",
-    "feb fev fév févr",
-    "mar",
-    "abr apr avr avril",
-    "may mai mag",
-    "jun giu juin",
-    "jul lug juil",
-    "ago aug août",
-    "sep set",
-    "oct out ott",
-    "nov",
-    "dic dec dez déc",
+    "enero january janeiro gennaio janvier",
+    "febrero february fevereiro febbraio février",
+    "marzo march março mars",
+    "abril april aprile avril",
+    "mayo may maio maggio mai",
+    "junio june junho giugno juin",
+    "julio july julho luglio juillet",
+    "agosto august août",
+    "septiembre setiembre september setembro settembre septembre",
+    "octubre october outubro ottobre octobre",
+    "noviembre november novembro novembre",
+    "diciembre december dezembro dicembre décembre",
 )
-_MONTH = {name[:3]: number for number, names in enumerate(_MONTHS, 1) for name in names.split()} | {
-    "juin": 6,
-    "juil": 7,
+# Programs cut the names to three letters or more.
+_MONTH = {
+    name[:length]: number
+    for number, names in enumerate(_MONTHS, 1)
+    for name in names.split()
+    for length in range(3, len(name) + 1)
 }
 _WORDS = re.compile(
     r"(?P<first>[^\W\d_]{3,12})?\.?\s?(?<!\d)(?P<day>\d{1,2})(?:st|nd|rd|th|º)?(?:\s|\sde\s|,\s)"
@@ -71,7 +74,7 @@ def read_written_date(value: str, *, month_first: bool = False) -> dt.datetime |
 def _in_words(value: str) -> tuple[int, int, int] | None:
     for match in _WORDS.finditer(value):
         name = match["second"] or match["first"] or ""
-        month = _MONTH.get(name[:4].lower()) or _MONTH.get(name[:3].lower())
+        month = _MONTH.get(name.lower())
         if month:
             return int(match["year"]), month, int(match["day"])
     return None

@@ -93,6 +93,11 @@ def test_T06_the_border_may_write_its_results_into_several_headers() -> None:
     assert verdict_of(*lines) == Verdict("mx.ministry.example", "pass")
 
 
+def test_of_two_results_in_one_header_the_first_counts_but_one_good_signature_is_enough() -> None:
+    value = "mx.ministry.example; spf=fail; spf=pass; dkim=fail; dkim=pass; dkim=fail; dmarc=what; dmarc=none"
+    assert read_results(value)[1] == {"spf": "fail", "dkim": "pass", "dmarc": "none"}
+
+
 def test_a_server_that_found_nothing_has_still_looked() -> None:
     assert verdict_of("Authentication-Results: mx.ministry.example; none", RECEIVED) == Verdict(OURS[0])
     assert verdict_of("Authentication-Results: mx.ministry.example", RECEIVED).is_verified
@@ -117,9 +122,9 @@ def test_every_result_is_kept_in_order_with_the_received_headers_between() -> No
 
 @pytest.mark.parametrize("piece", ["(", ")", '"', "\\", ";", "=", "a=b;", "()", '"a"', "dmarc=", '\\"'])
 def test_a_long_result_takes_linear_time(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     border_verdict([("authentication-results", piece * 100_000)] * 3, OURS)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @given(st.text(alphabet='ad=;()"\\ /1\tñ', max_size=60))

@@ -102,9 +102,9 @@ def test_a_name_that_is_not_quoted_is_read_when_only_one_address_can_be_meant(va
 @pytest.mark.parametrize("piece", ["(", '"', '"\\",', "<", ")", "()", "a(,", "<>,", ":", ";", '"\\" '])
 @pytest.mark.parametrize("strict", [True, False])
 def test_T20_a_header_of_brackets_and_quotes_takes_linear_time(piece: str, strict: bool) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     read_addresses(piece * (256_000 // len(piece)), strict=strict)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_among_recipients_the_address_in_brackets_is_meant() -> None:

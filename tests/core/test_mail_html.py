@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpdesk.mail.html import html_defect, sanitise, to_text
+from helpdesk.mail import html as mail_html
+from helpdesk.mail.html import (
+    REMOTE_PICTURE,
+    has_remote_pictures,
+    html_defect,
+    remote_address,
+    sanitise,
+    sanitise_with_remote,
+    shown,
+    to_text,
+)
+from tests.payloads import payloads
 
 INERT = {
     "<script>alert(1)</script>hola": "hola",
@@ -16,8 +29,10 @@ INERT = {
     "<title>x</title><noscript><p title='</noscript><img src=x onerror=alert(1)>'></noscript>": "<img>'&gt;",
     "<form action=//e><input name=a>x</form>": "x",
     "<iframe src=//e></iframe>": "",
-    "<img src=http://127.0.0.1:5000/x alt=logo>": '<img alt="logo">',
-    "<img src=//example.net/x.png>": "<img>",
+    "<img src=http://127.0.0.1:5000/x alt=logo>": f'<img src="{REMOTE_PICTURE}" alt="logo">',
+    "<img src=//example.net/x.png>": f'<img src="{REMOTE_PICTURE}">',
+    "<img src=HtTpS://example.net/x.png>": f'<img src="{REMOTE_PICTURE}">',
+    "<img src=foto.png srcset='//example.net/x.png 2x'>": "<img>",
     "<img src='cid:foto'>": '<img src="cid:foto">',
     "<img src='data:image/svg+xml;base64,AAAA'>": "<img>",
     "<img src='data:image/png;base64,AAAA'>": '<img src="data:image/png;base64,AAAA">',
@@ -106,3 +121,95 @@ def test_tables_and_lists_stay_readable_as_text() -> None:
         "*",
         "dos",
     ]
+
+
+OWN = "data:image/webp;base64,UklGRg=="
+
+
+def test_T32_cleaning_twice_changes_nothing_for_twenty_thousand_mixtures() -> None:
+    chance = random.Random(32)
+    pieces = [*FRAGMENTS, *(payload.html for payload in payloads(9))]
+    for _ in range(20_000):
+        once = sanitise("".join(chance.choices(pieces, k=chance.randint(1, 8))))
+        assert sanitise(once) == once
+        inside = shown(once, {"a": OWN})
+        assert shown(inside.replace(OWN, "cid:a"), {"a": OWN}) == inside
+
+
+def test_T32_what_is_shown_differs_from_what_is_stored_in_the_pictures_only() -> None:
+    stored = sanitise(
+        '<p title="cid:a">cid:a</p><img src=cid:a alt="<b>"><a href="cid:a">x</a><img src=cid:b>'
+    )
+    assert shown(stored, {"a": OWN}) == stored.replace('src="cid:a"', f'src="{OWN}"').replace(
+        ' src="cid:b"', ""
+    )
+
+
+def test_a_picture_is_found_by_its_id_as_addresses_write_it() -> None:
+    assert OWN in shown(sanitise('<img src="CID:foto%201%40a">'), {"foto 1@a": OWN})
+
+
+@pytest.mark.parametrize("remote", [False, True])
+@pytest.mark.parametrize(
+    "source",
+    ["data:image/png;base64,AAAA", OWN, "http://example.net/x", "cid:x", REMOTE_PICTURE, "x.png", ""],
+)
+def test_T42_nothing_but_our_own_encoding_is_shown(source: str, remote: bool) -> None:
+    assert "src" not in shown(f'<img src="{source}">', {}, remote=remote)
+
+
+def test_T45_a_picture_that_is_named_ten_thousand_times_is_not_sent_as_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mail_html, "MAX_PICTURE_CHARACTERS", 10 * len(OWN))
+    assert shown("<img src=cid:a>" * 10_000, {"a": OWN}).count(OWN) == 10
+
+
+def test_T24_beyond_the_limits_nothing_is_shown() -> None:
+    assert shown("<div>" * 300 + "x", {}) == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "address"),
+    [
+        ("https://fotos.example.com/a.png?b=1", "https://fotos.example.com/a.png?b=1"),
+        ("HTTPS://Fotos.Example.com/a.png", "https://Fotos.Example.com/a.png"),
+        ("//fotos.example.com/a.png", "https://fotos.example.com/a.png"),
+        ("https://fotos.example.com:443/a.png", "https://fotos.example.com:443/a.png"),
+        ("http://fotos.example.com/a.png", None),
+        ("https://fotos.example.com:8443/a.png", None),
+        ("https://ana:clave@fotos.example.com/a.png", None),
+        ("https://localhost/a.png", None),
+        ("https://intranet/a.png", None),
+        ("https://impresora.local/a.png", None),
+        ("https://impresora.local./a.png", None),
+        ("https://127.0.0.1/a.png", None),
+        ("https://10.1/a.png", None),
+        ("https://0x7f.0.0.0x1/a.png", None),
+        ("https://2130706433/a.png", None),
+        ("https://[::1]/a.png", None),
+        ("https://[::ffff:10.0.0.1]/a.png", None),
+        ("https://\uff11\uff10.0.0.1/a.png", None),
+        ("https://10.0.0.1\\.example.com/a.png", None),
+        ("https://10.0.0.1%2eexample.com/a.png", None),
+        ("https://10.0.0.1#.example.com", None),
+        ("https:\\\\fotos.example.com\\a.png", None),
+        ("javascript:alert(1)//fotos.example.com", None),
+        ("data:image/png;base64,AAAA", None),
+        ("foto.png", None),
+        ("https://[", None),
+        ("https://fotos.example.com:x/", None),
+        ("", None),
+    ],
+)
+def test_T35_a_browser_is_sent_to_public_names_over_https_only(source: str, address: str | None) -> None:
+    assert remote_address(source) == address
+
+
+def test_T35_the_addresses_of_remote_pictures_are_read_for_one_look_and_never_stored() -> None:
+    html = '<img src="https://fotos.example.com/a.png?a=1&amp;b=2" onload=x()><img src="http://10.0.0.1/x">'
+    assert "example.com" not in sanitise(html)
+    assert has_remote_pictures(sanitise(html))
+    assert not has_remote_pictures(sanitise("<p>https://example.com<img src=cid:a>"))
+    looked = shown(sanitise_with_remote(html), {}, remote=True)
+    assert looked == '<img src="https://fotos.example.com/a.png?a=1&amp;b=2"><img>'

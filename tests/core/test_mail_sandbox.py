@@ -9,13 +9,17 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
+from helpdesk.mail.child import ChildFailed, LimitedChild
 from helpdesk.mail.parse import parse
 from helpdesk.mail.sandbox import LIMITS, ParseFailed, ParserProcess
+from tests.core import hungry_child
 
 MAIL = "From: Ana <ana@example.com>\nSubject: Señal\n\nBuenos días a todos\n".encode()
+HUNGRY = hungry_child.__name__
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +43,58 @@ def test_a_mail_of_25_mb_passes_through_both_pipes(parser: ParserProcess) -> Non
     raw = b"From: a@example.com\nContent-Type: application/zip\n\n" + os.urandom(1 << 20) * 23
     (attachment,) = parser.parse(raw).attachments
     assert attachment.content == raw.partition(b"\n\n")[2]
+
+
+def test_a_mail_that_needs_more_than_512_mb_is_told_and_a_good_one_is_read_right_after(
+    parser: ParserProcess,
+) -> None:
+    # Intake never hands over more than 25 MB; what is larger must end as such, and not with a dead desk.
+    with pytest.raises(ParseFailed) as failure:
+        parser.parse(bytes(400_000_000))
+    assert failure.value.reason == "used more than 512 MB"
+    assert parser.parse(MAIL).subject == "Señal"
+
+
+def test_memory_that_runs_out_while_parsing_is_told_by_a_living_child() -> None:
+    with LimitedChild(HUNGRY, "parser", LIMITS) as child:
+        answer, blocks = child.ask(b"100")
+        assert (answer, blocks) == ({"eaten": 100}, [b"x"])
+        process = child._process
+        with pytest.raises(ChildFailed) as failure:
+            child.ask(b"2000")
+        assert failure.value.reason == "used more than 512 MB"
+        assert child.ask(b"1") == ({"eaten": 1}, [b"x"])
+        assert child._process is process
+
+
+def test_a_child_may_refuse_in_its_own_words_and_may_not_answer_more_than_allowed() -> None:
+    with LimitedChild(HUNGRY, "parser", replace(LIMITS, max_content_bytes=0)) as child:
+        with pytest.raises(ChildFailed, match="nothing to eat"):
+            child.ask(b"0")
+        with pytest.raises(ChildFailed, match="the parser process died"):
+            child.ask(b"1")
+
+
+def test_a_child_that_uses_up_its_processor_time_is_told() -> None:
+    with (
+        LimitedChild(HUNGRY, "parser", replace(hungry_child.LIMITS, wall_s=60.0)) as child,
+        pytest.raises(ChildFailed, match="took longer than 1 s of CPU"),
+    ):
+        child.ask(b"-1")
+
+
+def test_a_child_that_cannot_start_is_told() -> None:
+    with (
+        LimitedChild("tests.no_such_module", "parser", LIMITS) as child,
+        pytest.raises(ChildFailed, match="the parser process did not start"),
+    ):
+        child.ask(b"")
+
+
+def test_the_child_writes_no_file_and_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "secreto")
+    with LimitedChild(HUNGRY, "parser", LIMITS) as child:
+        assert child.ask(b"write")[0] == {"written": False, "secret": None}
 
 
 def test_no_child_is_started_before_it_is_needed_and_none_is_left() -> None:

@@ -1,0 +1,1 @@
+"""Mails damaged at random, and what must hold for each of them."""
