@@ -26,7 +26,9 @@ FILING = (
 )
 MARKING = ("before-marking", "after-marking", "before-lease-end")
 SENDING = ("after-claim", "before-data", "after-send", "inside-settling", "after-settling")
-NAMES = RECEIVING + FILING + MARKING + SENDING
+COPYING = ("before-sent-copy", "after-sent-copy")
+IMPORTING = ("after-import-commit",)
+NAMES = RECEIVING + FILING + MARKING + SENDING + COPYING + IMPORTING
 
 _passes: dict[str, int] = {}
 

@@ -9,10 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from helpdesk.db import utc_now
 from helpdesk.desk.intake import poll_due
-from helpdesk.desk.outbox import send_due
+from helpdesk.desk.previews import make_due
+from helpdesk.desk.reconcile import reconcile_due
+from helpdesk.desk.scans import scan_due
+from helpdesk.desk.sending import send_due
 from helpdesk.desk.worker import Worker
+from helpdesk.mail.clamav import Scanner
 from helpdesk.mail.smtp import SmtpServer
+
+INTAKE = "intake"  # woken by news, besides its interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +39,32 @@ def intake(worker: Worker) -> None:
 def outbox(worker: Worker) -> None:
     """Hand over the mail that is due."""
     server = SmtpServer.from_settings(worker.settings)
-    send_due(worker.sessions, server, lease_s=worker.settings.lease_s)
+    stopping = worker.filer.stopping.is_set
+    send_due(worker.sessions, server, lease_s=worker.settings.lease_s, stopping=stopping)
+
+
+def scan(worker: Worker) -> None:
+    """Have the virus scanner look at what waits for it, if there is one."""
+    address = worker.settings.clamav
+    scanner = Scanner(address) if address else None
+    scan_due(worker.sessions, scanner, stopping=worker.filer.stopping.is_set)
+
+
+def previews(worker: Worker) -> None:
+    """Make small pictures of the attachments that are pictures."""
+    scanning = worker.settings.clamav is not None
+    make_due(worker.sessions, scanning=scanning, stopping=worker.filer.stopping.is_set)
+
+
+def reconcile(worker: Worker) -> None:
+    """Compare the mailboxes with the ledger, each once a day (Lima)."""
+    reconcile_due(worker.sessions, worker.filer, utc_now())
 
 
 JOBS = (
-    Job("intake", 1, intake),
+    Job(INTAKE, 1, intake),
     Job("outbox", 0.5, outbox),
+    Job("scan", 1, scan),
+    Job("previews", 2, previews),
+    Job("reconcile", 150, reconcile),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -19,7 +20,7 @@ from helpdesk.cli.database import seed
 from helpdesk.desk.sorting import Sorter
 from helpdesk.mail.sandbox import ParserProcess
 from helpdesk.settings import Settings
-from tests import chromium, dovecot
+from tests import chromium, clamd, dovecot
 from tests.desk import Desk, open_desk
 from tests.postgres import start as start_postgres
 from tests.smtp_sink import Sink, running_sink
@@ -28,7 +29,9 @@ CI = os.environ.get("CI") == "true"
 PARTS = {
     "dovecot": (dovecot.program, "apt-get install dovecot-imapd"),
     "chromium": (chromium.program, "apt-get install chromium fonts-noto-core"),
+    "clamd": (clamd.program, "apt-get install --no-install-recommends clamav-daemon"),
 }
+ROOT = Path(__file__).parent.parent
 PASSWORD = "una-clave-de-prueba"
 KEY = "k3y-0f-th3-t3sts-" + "x9Qw7" * 6
 
@@ -104,10 +107,15 @@ def database_url(postgres: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The classifier, trained once on the corpus as the set-up trains it."""
-    path = tmp_path_factory.mktemp("model") / "model.skops"
-    train(list(corpus_rows())).save(path)
+def model_path(pytestconfig: pytest.Config) -> Path:
+    """The classifier, trained on the corpus as the set-up trains it; once for each state of its code and corpus."""
+    sources = sorted((ROOT / "classifier").rglob("*.py")) + sorted((ROOT / "classifier").rglob("*.jsonl"))
+    state = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    path = pytestconfig.cache.mkdir("model") / f"{state}.skops"
+    if not path.exists():
+        made = path.with_suffix(f".{os.getpid()}")
+        train(list(corpus_rows())).save(made)
+        made.rename(path)
     return path
 
 

@@ -16,7 +16,9 @@ from helpdesk.desk.answers import Catalogue
 from helpdesk.desk.filing import Counts, Filer
 from helpdesk.desk.ledger import Folder, RawMail
 from helpdesk.desk.mailbox import Mailbox
-from helpdesk.desk.outbox import Outgoing, send_due
+from helpdesk.desk.health import ServiceHealth
+from helpdesk.desk.outbox import Outgoing
+from helpdesk.desk.sending import send_due
 from helpdesk.desk.sorting import Sorter
 from helpdesk.desk.ticket import Ticket
 from helpdesk.desk.worker import Worker, open_sessions_of
@@ -88,6 +90,8 @@ class Desk:
         with self.sessions.begin() as session:
             for row in session.scalars(select(Outgoing)):
                 row.send_at = utc_now() - dt.timedelta(seconds=1)
+            for service in session.scalars(select(ServiceHealth).where(ServiceHealth.retry_at.is_not(None))):
+                service.retry_at = utc_now() - dt.timedelta(seconds=1)
 
 
 @contextmanager

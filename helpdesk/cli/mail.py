@@ -11,6 +11,7 @@ import click
 
 from helpdesk.cli.importing import mail_import
 from helpdesk.cli.progress import progress
+from helpdesk.cli.reconciling import mail_reconcile
 from helpdesk.desk.intake import Poll, poll_all
 from helpdesk.desk.worker import open_worker
 from helpdesk.mail.parsed import ParsedMail
@@ -23,7 +24,8 @@ def mail() -> None:
     """Mail: receive it, bring it from files, compare it with the server, look at it."""
 
 
-mail.add_command(mail_import)
+for command in (mail_import, mail_reconcile):
+    mail.add_command(command)
 
 
 @mail.command("poll")

@@ -14,7 +14,7 @@ from helpdesk.settings import load
 def resume_sending() -> None:
     """Let the worker ask the SMTP server again now, after a password or a certificate was mended.
 
-    After five refused passwords in a row the sending halts until somebody says this, so that the account is not
+    After three refused passwords in a row the sending halts until somebody says this, so that the account is not
     locked. Nothing is lost meanwhile: the mail waits.
 
     \b

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 import classifier
 from helpdesk import failpoints
-from helpdesk.db import Sessions, utc_now
+from helpdesk.db import Sessions, utc_now, written_together
 from helpdesk.desk import ledger
 from helpdesk.desk.answers import Catalogue
 from helpdesk.desk.group import Item, open_group, staff
@@ -143,7 +143,8 @@ class Filer:
         # One group at a time: groups would meet at the number series anyway, and nowhere else in a ring.
         session.execute(_FILING_LOCK)
         group = open_group(session, items, self.settings, self.catalogue, now)
-        states = [place(group, position) for position in range(len(items))]
+        with written_together(session):
+            states = [place(group, position) for position in range(len(items))]
         group.close()
         failpoints.hit("before-filing-commit")
         return states

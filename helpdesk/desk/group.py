@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -103,6 +103,7 @@ class Group:
     same_mail: dict[Likeness, int]
     message_ids: set[str | None]
     recent: Counter[str]
+    joins: Counter[int] = field(default_factory=Counter)
 
     def close(self) -> None:
         """Write down what was counted."""

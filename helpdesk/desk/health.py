@@ -61,12 +61,13 @@ TROUBLES = {
     (SMTP, "busy"): Trouble(
         N_("El correo sale con demora: el servidor SMTP pide esperar."), first_s=30, most_s=300, told_after=3
     ),
-    # Every wrong password counts towards the lock that many servers put on an account.
+    # Every wrong password counts towards the lock that many servers put on an account, and each mechanism that
+    # the server offers is one.
     (SMTP, "credentials"): Trouble(
         N_(
             "El correo no sale: el servidor SMTP rechaza nuestro usuario o contraseña. Las respuestas esperan."
         ),
-        halts_after=5,
+        halts_after=3,
     ),
     (SMTP, "no-encryption"): Trouble(
         N_("El correo no sale: el servidor SMTP no ofrece una conexión cifrada. Las respuestas esperan.")
@@ -93,9 +94,15 @@ def trouble_of(row: ServiceHealth) -> Trouble:
     return TROUBLES.get((row.name, row.error_kind or ""), UNKNOWN)
 
 
+def _locked(session: Session, name: str) -> ServiceHealth | None:
+    """The service's row as it is now, held until the commit."""
+    query = select(ServiceHealth).where(ServiceHealth.name == name).with_for_update()
+    return session.scalar(query.execution_options(populate_existing=True))
+
+
 def may_ask(session: Session, name: str, now: dt.datetime) -> bool:
     """Whether the service may be asked now. Of several workers one is let through after a wait is over."""
-    row = session.scalar(select(ServiceHealth).where(ServiceHealth.name == name).with_for_update())
+    row = _locked(session, name)
     if row is None or row.error_kind is None:
         return True
     if row.retry_at is None or row.retry_at > now:
@@ -108,7 +115,8 @@ def note_trouble(session: Session, name: str, kind: str, error: str, now: dt.dat
     """Write down that the service failed, and when it may be asked again. Another kind begins its own waits."""
     new = insert(ServiceHealth).values(name=name, failures=0, checked_at=now)
     session.execute(new.on_conflict_do_nothing())
-    row = session.scalars(select(ServiceHealth).where(ServiceHealth.name == name).with_for_update()).one()
+    row = _locked(session, name)
+    assert row is not None
     row.failures = row.failures + 1 if row.error_kind == kind else 1
     row.error_kind, row.error, row.checked_at = kind, error, now
     row.failing_since = row.failing_since or now
@@ -120,7 +128,7 @@ def note_trouble(session: Session, name: str, kind: str, error: str, now: dt.dat
 
 def note_working(session: Session, name: str, now: dt.datetime) -> None:
     """Write down that the service works (again)."""
-    row = session.get(ServiceHealth, name, with_for_update=True)
+    row = _locked(session, name)
     if row is None or row.error_kind is None:
         return
     row.failures, row.error, row.error_kind = 0, None, None
@@ -129,7 +137,7 @@ def note_working(session: Session, name: str, now: dt.datetime) -> None:
 
 def resume(session: Session, name: str, now: dt.datetime) -> bool:
     """Let the service be asked again at once, its failures forgotten. False when there was nothing to resume."""
-    row = session.get(ServiceHealth, name, with_for_update=True)
+    row = _locked(session, name)
     if row is None or row.error_kind is None:
         return False
     row.failures, row.retry_at = 0, now

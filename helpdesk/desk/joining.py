@@ -42,7 +42,7 @@ class By:
     now: dt.datetime
 
 
-def merge(session: Session, ticket: Ticket, target: Ticket, by: By, *, why: str = "") -> Event:
+def merge(session: Session, ticket: Ticket, target: Ticket, by: By, *, why: str = "") -> None:
     """Move everything of a ticket into another one; later mail to the first goes there too. Raises NotAllowed.
 
     The address of the first ticket's requester may write to the other one from now on.
@@ -68,7 +68,7 @@ def merge(session: Session, ticket: Ticket, target: Ticket, by: By, *, why: str 
     ticket.merged_into_id, ticket.review_of_id = target.id, None
     ticket.updated_at = target.updated_at = by.now
     _say(session, target, "absorbed", by, of=ticket.number)
-    return _say(session, ticket, "merged", by, why=why, **detail)
+    _say(session, ticket, "merged", by, why=why, **detail)
 
 
 def _lock_both(session: Session, one: Ticket, other: Ticket) -> None:
@@ -76,8 +76,8 @@ def _lock_both(session: Session, one: Ticket, other: Ticket) -> None:
         lock_ticket(session, ticket)
 
 
-def _say(session: Session, ticket: Ticket, kind: str, by: By, *, why: str = "", **detail: Any) -> Event:
-    return record(session, ticket, kind, now=by.now, actor=by.actor, why=why, **detail)
+def _say(session: Session, ticket: Ticket, kind: str, by: By, *, why: str = "", **detail: Any) -> None:
+    record(session, ticket, kind, now=by.now, actor=by.actor, why=why, **detail)
 
 
 def _move(session: Session, ids: Sequence[int], target_id: int) -> None:
@@ -161,7 +161,7 @@ def _restore_clock(session: Session, target: Ticket, before: JSON, by: By) -> No
         change_status(session, target, status, now=by.now, actor=by.actor, why="unión deshecha")
 
 
-def move(session: Session, ticket: Ticket, message: Message, target: Ticket, by: By) -> Event:
+def move(session: Session, ticket: Ticket, message: Message, target: Ticket, by: By) -> None:
     """Move one message to another ticket. Raises NotAllowed for a ticket's only message: that is a merge."""
     _lock_both(session, ticket, target)
     if ticket.id == target.id:
@@ -174,7 +174,7 @@ def move(session: Session, ticket: Ticket, message: Message, target: Ticket, by:
         session.expire(row, ["messages"])
         row.updated_at = by.now
     _say(session, target, "moved_here", by, of=ticket.number, message=message.id)
-    return _say(session, ticket, "moved", by, to=target.number, to_id=target.id, messages=[message.id])
+    _say(session, ticket, "moved", by, to=target.number, to_id=target.id, messages=[message.id])
 
 
 def _check_something_stays(session: Session, ticket: Ticket, leaving: Sequence[Message]) -> None:
@@ -272,17 +272,17 @@ def _undo_link(session: Session, ticket: Ticket, event: Event, by: By) -> None:
         raise NotAllowed("El enlace ya no existe.")
 
 
-def accept_stranger(session: Session, ticket: Ticket, by: By) -> Event:
+def accept_stranger(session: Session, ticket: Ticket, by: By) -> None:
     """ "Por revisar": the mail belongs to the ticket it names, and its sender may write there. Raises NotAllowed."""
     if ticket.review_of is None:
         raise NotAllowed("Esta atención ya fue revisada.")
     target = ticket.review_of
     while target.merged_into is not None:
         target = target.merged_into
-    return merge(session, ticket, target, by, why="revisada: corresponde a esa atención")
+    merge(session, ticket, target, by, why="revisada: corresponde a esa atención")
 
 
-def keep_apart(session: Session, ticket: Ticket, by: By) -> Event:
+def keep_apart(session: Session, ticket: Ticket, by: By) -> None:
     """ "Por revisar": the mail is a matter of its own; the link to what it names stays. Raises NotAllowed."""
     lock_ticket(session, ticket)
     if ticket.review_of is None:
@@ -290,7 +290,7 @@ def keep_apart(session: Session, ticket: Ticket, by: By) -> Event:
     named = ticket.review_of
     ticket.review_of_id = None
     link(session, ticket, named, "mentions", now=by.now, actor=by.actor)
-    return _say(session, ticket, "kept_apart", by, named=named.number, named_id=named.id)
+    _say(session, ticket, "kept_apart", by, named=named.number, named_id=named.id)
 
 
 def _undo_keep_apart(session: Session, ticket: Ticket, event: Event, by: By) -> None:

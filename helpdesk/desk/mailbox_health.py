@@ -97,7 +97,7 @@ def health_lines(session: Session, now: dt.datetime) -> list[MailboxView]:
 def mailbox_views(session: Session, now: dt.datetime) -> list[MailboxView]:
     """Every mailbox that is read from a server, with its backlog and its last comparison with the ledger."""
     query = select(RawMail.mailbox_id, func.count()).where(RawMail.state == MailState.RECEIVED.value)
-    backlog = dict(session.execute(query.group_by(RawMail.mailbox_id)).tuples().all())
+    backlog = {row[0]: row[1] for row in session.execute(query.group_by(RawMail.mailbox_id))}
     reconciled = newest(session)
     return [
         MailboxView(

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from helpdesk import failpoints
 from helpdesk.desk import ledger
 from helpdesk.desk.files import attach
-from helpdesk.desk.group import Group, Ids, Item, draw_ids, likeness
+from helpdesk.desk.group import HOUR, Group, Ids, Item, draw_ids, likeness
 from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.lifecycle import MailState, TicketStatus
 from helpdesk.desk.mailbox import IMPORTED_CLOSED
@@ -103,7 +103,7 @@ def _automatic(group: Group, raw: RawMail, item: Item, thread: Thread) -> str | 
     sender = item.sender.address.lower() if item.sender else None
     if sender in group.settings.own:
         return "own mail: from our own address"
-    if sender is None or is_import(group, raw):
+    if sender is None or is_import(group, raw) or raw.arrived_at < group.now - HOUR:
         return None
     group.recent[sender] += 1
     if group.recent[sender] > group.settings.loop_mails_per_hour:
@@ -156,11 +156,13 @@ def _open_again(group: Group, ticket: Ticket, message: Message, raw: RawMail) ->
 
 
 def _too_many_joins(group: Group, ticket: Ticket) -> bool:
-    since = group.now - dt.timedelta(hours=1)
+    since = group.now - HOUR
     joined = select(func.count()).where(
         Event.ticket_id == ticket.id, Event.kind == "joined", Event.at > since
     )
-    return (group.session.scalar(joined) or 0) >= group.settings.loop_joins_per_hour
+    group.joins[ticket.id] += 1
+    earlier = group.session.scalar(joined) or 0
+    return earlier + group.joins[ticket.id] > group.settings.loop_joins_per_hour
 
 
 def note_bounce(group: Group, thread: Thread, mail: ParsedMail) -> None:
@@ -188,11 +190,12 @@ def _open(group: Group, thread: Thread, raw: RawMail, item: Item, ids: Ids, auto
     ticket = open_ticket(group, raw, item, ids.ticket, automatic)
     message = add_inbound(group, ticket, raw, item, ids.message, automatic)
     failpoints.hit("inside-filing")
-    row = sort(session, ticket, item.prediction, now)
+    sort(session, ticket, item.prediction, now)
     if ticket.line is None and (usual := group.mailboxes[raw.mailbox_id].default_line):
         ticket.line = usual
         record(session, ticket, "line_by_mailbox", now=now, line=usual)
-    suggest(session, ticket, message, row, group.catalogue, now)
+    likely = item.prediction.probabilities if item.prediction else None
+    suggest(session, ticket, message, likely, group.catalogue, now)
     acknowledge(session, ticket, message, group.budget, now, refused=_no_notice(group, raw, item))
     _relate(group, ticket, thread, automatic, raw.id)
     if automatic:

@@ -105,7 +105,8 @@ def open_counts(session: Session, user_id: int) -> Counts:
     ).where(open_)
     rows = session.execute(query.group_by(Ticket.line)).all()
     lines = dict.fromkeys(LINE_FILTERS, 0) | {row[0] or UNSORTED: row[1] for row in rows}
-    return Counts(lines, *(sum(row[column] for row in rows) for column in range(1, 5)))
+    every, mine, nobody, review = (sum(int(row[column] or 0) for row in rows) for column in range(1, 5))
+    return Counts(lines, every, mine, nobody, review)
 
 
 def next_open(session: Session, after: Ticket, view: View, user_id: int) -> Ticket | None:

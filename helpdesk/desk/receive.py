@@ -53,9 +53,7 @@ def receive(
     with sessions() as session:
         last = ledger.last_uid(session, folder)
         again = withheld_uids(session, folder, now)
-    # The calendar of Lima is never ahead of the server's, where that is UTC or Lima time, too.
-    first_day = mailbox.created_at.astimezone(LIMA).date()
-    uids = imap.uids_since(first_day) if sent and not last else imap.uids_after(last)
+    uids = imap.uids_since(_first_day(mailbox)) if sent and not last else imap.uids_after(last)
     failpoints.hit("after-search")
     return receive_missing(
         sessions,
@@ -68,6 +66,11 @@ def receive(
         stopping=stopping,
         sent=sent,
     )
+
+
+def _first_day(mailbox: Mailbox) -> dt.date:
+    # The calendar of Lima is never ahead of the server's, where that is UTC or Lima time, too.
+    return mailbox.created_at.astimezone(LIMA).date()
 
 
 def receive_missing(

@@ -27,8 +27,17 @@ BATCH = 100
 AGAIN = dt.timedelta(hours=1)
 
 
-def scan_due(sessions: Sessions, scanner: Scanner, *, stopping: Callable[[], bool] = lambda: False) -> int:
-    """Have the scanner look at what waits, a few at a time. Returns how many contents it judged."""
+def scan_due(
+    sessions: Sessions, scanner: Scanner | None, *, stopping: Callable[[], bool] = lambda: False
+) -> int:
+    """Have the scanner look at what waits, a few at a time. Returns how many contents it judged.
+
+    None: no scanner is configured (any more); then nobody is to be told that it is down.
+    """
+    if scanner is None:
+        with sessions.begin() as session:
+            note_working(session, SERVICE, utc_now())
+        return 0
     with sessions.begin() as session:
         if not may_ask(session, SERVICE, utc_now()):
             return 0

@@ -14,14 +14,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Engine, func, or_, select, text, update
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session, defer, joinedload, sessionmaker
+from sqlalchemy.orm.attributes import set_committed_value
 
 from helpdesk import failpoints
 from helpdesk.db import Sessions, utc_now
 from helpdesk.desk import health
 from helpdesk.desk.lifecycle import OUTGOING, OutgoingState, TicketStatus, check_can_move
+from helpdesk.desk.message import Message
 from helpdesk.desk.outbox import ON_ITS_WAY, Outgoing
 from helpdesk.desk.ticket import Event, Ticket, change_status, record
 from helpdesk.mail.smtp import Answer, Handed, Parcel, ServerTrouble, SmtpServer, hand_over, open_server
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 DELAYS_S = (30, 60, 300, 900, 1800, 3600, 7200)
 GIVE_UP_AFTER_S = 72 * 3600
 # Counted in tries and not in hours since it was written: an outage of ours is no try.
-MOST_TRIES = len(DELAYS_S) + -(-(GIVE_UP_AFTER_S - sum(DELAYS_S)) // DELAYS_S[-1])
+MOST_TRIES = 1 + len(DELAYS_S) + -(-(GIVE_UP_AFTER_S - sum(DELAYS_S)) // DELAYS_S[-1])
 UNCERTAIN_WAIT_S = 600
 MOST_UNCERTAIN = 4
 UNCERTAIN_TOO_OFTEN = (
@@ -115,15 +117,15 @@ def give_back(session: Session, mails: Sequence[Claimed]) -> None:
 
 def settle(session: Session, claimed: Claimed, answer: Answer, now: dt.datetime) -> bool:
     """Write down how a try went. False when the lease was lost meanwhile: then nothing is changed (F26)."""
-    if not claimed.notice:
-        # The ticket first, then its mail: the order in which everybody locks them.
-        session.get(Ticket, claimed.ticket_id, with_for_update=True)
-    query = select(Outgoing).where(
-        Outgoing.id == claimed.id, Outgoing.fence == claimed.fence, text(ON_ITS_WAY)
-    )
-    mail = session.scalar(query.options(defer(Outgoing.content)).with_for_update(of=Outgoing))
+    # The ticket first, then its mail: the order in which everybody locks them.
+    ticket = None if claimed.notice else session.get(Ticket, claimed.ticket_id, with_for_update=True)
+    without_words = (defer(Outgoing.content), joinedload(Outgoing.reply).load_only(Message.recipient))
+    ours = (Outgoing.id == claimed.id, Outgoing.fence == claimed.fence, text(ON_ITS_WAY))
+    mail = session.scalar(select(Outgoing).where(*ours).options(*without_words).with_for_update(of=Outgoing))
     if mail is None:
         return False
+    if ticket is not None and ticket.id == mail.ticket_id:
+        set_committed_value(mail, "ticket", ticket)
     mail.lease_until, mail.reason, mail.tries = None, answer.reason, mail.tries + 1
     if mail.state != OutgoingState.HANDING.value:  # refused before its text was asked for
         check_can_move(OUTGOING, OutgoingState(mail.state), OutgoingState.HANDING)
@@ -210,7 +212,13 @@ def send_due(
     per_connection: int = PER_CONNECTION,
 ) -> int:
     """Hand over everything that is due; returns how many the server took. Ends early when `stopping` says so."""
-    return _Sender(sessions, server, lease_s, clock, stopping, per_connection).run()
+    with sessions() as session:
+        engine = session.get_bind()
+    assert isinstance(engine, Engine)
+    # One connection for the round: taking one from the pool for each step costs more than the step.
+    with engine.connect() as connection:
+        own = sessionmaker(connection, expire_on_commit=False)
+        return _Sender(own, server, lease_s, clock, stopping, per_connection).run()
 
 
 @dataclass(slots=True)
@@ -243,7 +251,8 @@ class _Sender:
                 return claim(session, lease_s=self.lease_s) or None
             if not health.may_ask(session, health.SMTP, self.clock()):
                 return None
-            return claim(session, lease_s=self.lease_s)
+            # When another worker has just found that it works, nothing is left to ask.
+            return claim(session, lease_s=self.lease_s) or (None if trouble.error_kind is None else [])
 
     def _connect(self, mails: list[Claimed]) -> bool:
         """Hand over what was claimed, and more, on one connection. True when another one may go on."""

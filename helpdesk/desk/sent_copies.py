@@ -56,6 +56,7 @@ def copy_sent(sessions: Sessions, mailbox: Mailbox, sent_folder: OpenFolder) -> 
         mails = mails_to_copy(session, mailbox)
     copied = 0
     for mail in mails:
+        failpoints.hit("before-sent-copy")
         try:
             append_copies(sent_folder, [mail])
         except IMAPClientAbortError:
@@ -86,9 +87,10 @@ def mails_to_copy(session: Session, mailbox: Mailbox) -> list[SentMail]:
     )
     rows = session.execute(query.group_by(Outgoing.message_id).order_by(first).limit(COPIES_AT_ONCE)).all()
     ids = [row[1] for row in rows]
-    contents = dict(
-        session.execute(select(Outgoing.id, Outgoing.content).where(Outgoing.id.in_(ids))).tuples().all()
-    )
+    contents = {
+        row.id: row.content
+        for row in session.execute(select(Outgoing.id, Outgoing.content).where(Outgoing.id.in_(ids)))
+    }
     return [SentMail(message_id, contents[id_], sent_at) for message_id, id_, sent_at in rows if sent_at]
 
 

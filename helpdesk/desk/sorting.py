@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 import classifier
 from classifier import LINES, NONE, ModelError, Text
 from helpdesk.accounts.users import User
-from helpdesk.db import Base
+from helpdesk.db import Base, append
 from helpdesk.desk.ticket import Ticket, record
 from helpdesk.errors import NotAllowed
 
@@ -79,22 +79,22 @@ class Sorter:
 
 def sort(
     session: Session, ticket: Ticket, prediction: classifier.Prediction | None, now: dt.datetime
-) -> Prediction | None:
+) -> None:
     """Store what the classifier said about a new ticket, with its reasons."""
     if prediction is None:
         record(session, ticket, "not_sorted", now=now, why="no hay un modelo que se pueda usar")
-        return None
-    row = Prediction(
-        ticket_id=ticket.id,
-        label=prediction.label,
-        probability=round(prediction.probability, 4),
-        probabilities={label: round(value, 4) for label, value in prediction.probabilities.items()},
-        why=[[word, round(weight, 3)] for word, weight in prediction.why[:WORDS_KEPT]],
-        abstained=prediction.abstained,
-        model=prediction.model,
-        at=now,
-    )
-    session.add(row)
+        return
+    row = {
+        "ticket_id": ticket.id,
+        "label": prediction.label,
+        "probability": round(prediction.probability, 4),
+        "probabilities": {label: round(value, 4) for label, value in prediction.probabilities.items()},
+        "why": [[word, round(weight, 3)] for word, weight in prediction.why[:WORDS_KEPT]],
+        "abstained": prediction.abstained,
+        "model": prediction.model,
+        "at": now,
+    }
+    append(session, Prediction, row)
     kind = "abstained" if prediction.abstained else "sorted"
     words = ", ".join(word for word, weight in prediction.why[:3] if weight > 0)
     record(
@@ -104,10 +104,9 @@ def sort(
         now=now,
         why=words,
         line=prediction.label,
-        probability=row.probability,
-        model=row.model,
+        probability=row["probability"],
+        model=prediction.model,
     )
-    return row
 
 
 def prediction_of(session: Session, ticket: Ticket) -> Prediction | None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 from sqlalchemy import ForeignKey, Index, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from classifier import LINES, NONE
 from helpdesk.accounts.users import User
-from helpdesk.db import Base
+from helpdesk.db import Base, append
 from helpdesk.desk.answers import Answer, Catalogue
 from helpdesk.desk.message import Message
-from helpdesk.desk.sorting import Prediction
 from helpdesk.desk.ticket import Ticket, record
 
 SHOWN = 3
@@ -40,39 +40,36 @@ class Suggestion(Base):
     answer: Mapped[Answer] = relationship()
 
 
-def likely_lines(ticket: Ticket, prediction: Prediction | None) -> dict[str, float]:
+def likely_lines(ticket: Ticket, probabilities: Mapping[str, float] | None) -> dict[str, float]:
     """How likely each line is: certain once an agent decided it, else what the classifier said."""
     if ticket.line_by_agent and ticket.line:
         return {label: float(label == ticket.line) for label in (*LINES, NONE)}
-    return dict(prediction.probabilities) if prediction else {}
+    return dict(probabilities or {})
 
 
 def suggest(
     session: Session,
     ticket: Ticket,
     message: Message,
-    prediction: Prediction | None,
+    probabilities: Mapping[str, float] | None,
     catalogue: Catalogue,
     now: dt.datetime,
-) -> list[Suggestion]:
-    """Offer the best answers for a message."""
+) -> None:
+    """Offer the best answers for a message; `probabilities` are those of the ticket's lines."""
     index, ids = catalogue.current(session)
     text = f"{message.subject}\n{message.subject}\n{message.new_text or message.text}"
-    ranked = index.rank(text, likely_lines(ticket, prediction), SHOWN)
-    rows = [
-        Suggestion(
-            ticket_id=ticket.id,
-            message_id=message.id,
-            answer_id=ids[item.slug],
-            rank=rank,
-            score=item.score,
-            words=list(item.words),
-            at=now,
-        )
-        for rank, item in enumerate(ranked, 1)
-    ]
-    session.add_all(rows)
-    return rows
+    ranked = index.rank(text, likely_lines(ticket, probabilities), SHOWN)
+    for rank, item in enumerate(ranked, 1):
+        offer = {
+            "ticket_id": ticket.id,
+            "message_id": message.id,
+            "answer_id": ids[item.slug],
+            "rank": rank,
+            "score": item.score,
+            "words": list(item.words),
+            "at": now,
+        }
+        append(session, Suggestion, offer)
 
 
 def withdraw(session: Session, ticket: Ticket) -> None:

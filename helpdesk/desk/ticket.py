@@ -23,7 +23,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from classifier import LINES, NONE
 from helpdesk.accounts.users import User
-from helpdesk.db import JSON, Base
+from helpdesk.db import JSON, Base, append
 from helpdesk.desk.lifecycle import TICKET, TicketStatus, check_can_move, state_check
 from helpdesk.errors import NotAllowed
 from helpdesk.settings import LIMA
@@ -256,13 +256,18 @@ def record(
     actor: User | None = None,
     why: str = "",
     **detail: Any,
-) -> Event:
+) -> None:
     """Write one row of history. `kind` is one of `helpdesk.desk.words.EVENTS`."""
-    event = Event(
-        ticket_id=ticket.id, at=now, actor_id=actor.id if actor else None, kind=kind, why=why, detail=detail
-    )
-    session.add(event)
-    return event
+    actor_id = actor.id if actor else None
+    event = {
+        "ticket_id": ticket.id,
+        "at": now,
+        "actor_id": actor_id,
+        "kind": kind,
+        "why": why,
+        "detail": detail,
+    }
+    append(session, Event, event)
 
 
 def lock_ticket(session: Session, ticket: Ticket) -> None:

@@ -65,7 +65,10 @@ def first_response(
     """
     seconds: Seconds = calendar.working_seconds if calendar else natural_seconds
     query = select(Ticket.line, Ticket.opened_at, Ticket.first_response_at, Ticket.status).where(
-        Ticket.opened_at >= since, Ticket.automatic.is_(False)
+        # What was merged is counted with the ticket that holds it now.
+        Ticket.opened_at >= since,
+        Ticket.automatic.is_(False),
+        Ticket.merged_into_id.is_(None),
     )
     rows = [_Row(*row) for row in session.execute(query)]
     figures = [_figures(line, [row for row in rows if row.line == line], seconds, now) for line in ROWS]

@@ -67,6 +67,15 @@ if (composer) {
     event.preventDefault();
     composer.requestSubmit(composer.querySelector(event.shiftKey ? "[data-send-close]" : "[data-send]"));
   });
+  // With an hour chosen no button sends at once, and each says so.
+  const hour = composer.elements.salida;
+  const buttons = [...composer.querySelectorAll("[data-later]")];
+  buttons.forEach((button) => { button.dataset.now = button.textContent; });
+  const nameButtons = () => buttons.forEach((button) => {
+    button.textContent = hour.value ? button.dataset.later : button.dataset.now;
+  });
+  hour?.addEventListener("input", nameButtons);
+  nameButtons();
   // A second click must not send twice; the server would refuse it anyway.
   composer.addEventListener("submit", (event) => {
     if (composer.dataset.sent) event.preventDefault();

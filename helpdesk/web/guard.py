@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 from flask import Flask, Response, abort, redirect, request, session, url_for
 from flask_security import current_user
 from flask_wtf.csrf import CSRFProtect
@@ -19,7 +22,19 @@ PAGE_CSP = (
     "form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
 )
 # What strangers wrote is shown in a page of its own that may do nothing: no script, no request, no frame.
-MAIL_CSP = "sandbox allow-popups; default-src 'none'; img-src data:; frame-ancestors 'self'; base-uri 'none'"
+# The one style in it is ours and is allowed by its hash (CSP 3, 2.3.1); a stranger's could hide and overlay.
+FRAME_STYLE = (
+    "body{margin:.5rem;font:16px/1.5 sans-serif;overflow-wrap:anywhere}img{max-width:100%;height:auto}"
+    "pre{white-space:pre-wrap}blockquote{margin-inline:.5rem 0;padding-left:.5rem;border-left:2px solid #aab}"
+)
+_STYLE_HASH = base64.b64encode(hashlib.sha256(FRAME_STYLE.encode()).digest()).decode()
+_CAGE = (
+    f"sandbox allow-popups; default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'none'; "
+    "frame-ancestors 'self'; base-uri 'none'; img-src data:"
+)
+MAIL_CSP = _CAGE
+# For one look with remote pictures, when an agent asks for it (T35).
+REMOTE_MAIL_CSP = f"{_CAGE} https:"
 FILE_CSP = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 HEADERS = {

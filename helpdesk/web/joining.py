@@ -23,8 +23,8 @@ from helpdesk.web.ticket import back, found, refused
 
 joining = Blueprint("joining", __name__, url_prefix="/atenciones/<number>")
 
-_SHORT = re.compile(r"#?\s*(\d{1,9})")
-_LONG = re.compile(rf"#?\s*{NUMBER_PREFIX}-?(\d{{4}})-?(\d{{1,9}})", re.IGNORECASE)
+_SHORT = re.compile(r"#?\s*(\d{1,9})", re.ASCII)
+_LONG = re.compile(rf"#?\s*{NUMBER_PREFIX}-?(\d{{4}})-?(\d{{1,9}})", re.IGNORECASE | re.ASCII)
 
 
 def named_ticket() -> Ticket:

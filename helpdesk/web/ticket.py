@@ -139,7 +139,8 @@ def sort(number: str) -> Response:
         first = next((message for message in row.messages if message.direction == Direction.INBOUND), None)
         if first is not None:
             withdraw(session(), row)
-            suggest(session(), row, first, prediction_of(session(), row), catalogue(), now)
+            said = prediction_of(session(), row)
+            suggest(session(), row, first, said.probabilities if said else None, catalogue(), now)
 
     return act(row, decide)
 

@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from helpdesk.accounts.users import User
 from helpdesk.db import utc_now
 from helpdesk.desk.message import Message
-from helpdesk.desk.ticket import Participant, Ticket
 from helpdesk.desk.threading import find_thread, look_up
+from helpdesk.desk.ticket import Participant, Ticket
 from helpdesk.mail.parsed import Address, ParsedMail
 from helpdesk.mail.tokens import make_message_id, plus_address
 from tests.core.test_filing import answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select
@@ -12,11 +13,22 @@ from helpdesk.db import utc_now
 from helpdesk.desk.answers import approved_answer
 from helpdesk.desk.lifecycle import OutgoingState, TicketStatus
 from helpdesk.desk.outbox import Outgoing
-from helpdesk.desk.reply import Draft, add_note, draft_from, plain_name, send_reply, undo_reply
+from helpdesk.desk.reply import (
+    Draft,
+    add_note,
+    chosen_copies,
+    draft_from,
+    may_get_copies,
+    plain_name,
+    send_reply,
+    undo_reply,
+)
 from helpdesk.desk.ticket import Ticket
 from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
+from helpdesk.mail.tokens import named_tickets
 from tests.desk import Desk
 from tests.mails import mail
+from tests.outgoing import let_on
 from tests.smtp_sink import Sink
 
 
@@ -206,3 +218,84 @@ def test_T59_a_note_never_leaves_the_desk(desk: Desk, ana: User, smtp_sink: Sink
     desk.send()
     assert len(smtp_sink.raw) == 2
     assert all(b"secreto-interno" not in raw for raw in smtp_sink.raw)
+
+
+def test_T59_only_people_on_the_ticket_can_get_a_copy(desk: Desk, ana: User) -> None:
+    desk.file(mail())
+    let_on(desk, "hijo@example.com", desk.settings.mail_from)
+    for stranger in ("otro@example.com", "hijo@example.com, otro@example.com", desk.settings.mail_from):
+        with pytest.raises(ReplyRefused, match="No participa"):
+            send(desk, ana, Draft("Hola.", "k", cc=(stranger,)))
+    assert replies(desk) == []
+    send(desk, ana, Draft("Hola.", "k", cc=("HIJO@example.com", "hijo@example.com")))
+    assert [row.recipient for row in replies(desk)] == ["rosario@example.com", "hijo@example.com"]
+    assert desk.tickets()[0].messages[-1].cc == ["hijo@example.com"]
+
+
+def test_T59_nobody_gets_a_copy_who_was_not_chosen(desk: Desk, ana: User) -> None:
+    desk.file(mail())
+    let_on(desk, "hijo@example.com")
+    send(desk, ana, Draft("Hola.", "k"))
+    assert [row.recipient for row in replies(desk)] == ["rosario@example.com"]
+
+
+@pytest.mark.parametrize(("people", "chosen"), [(0, 0), (1, 1), (10, 10), (11, 0), (500, 0)])
+def test_T59_few_participants_are_chosen_beforehand_and_many_are_not(
+    desk: Desk, people: int, chosen: int
+) -> None:
+    desk.file(mail())
+    let_on(desk, "rosario@example.com", *(f"p{n}@example.com" for n in range(people)))
+    with desk.sessions() as session:
+        ticket = session.get_one(Ticket, desk.tickets()[0].id)
+        able = may_get_copies(ticket, desk.settings)
+        assert len(able) == people, "without the requester, who gets the mail anyway"
+        assert len(chosen_copies(able, Draft("", "k"))) == chosen
+        assert chosen_copies(able, Draft("", "k", cc=())) == set(), "what was chosen stays chosen"
+
+
+def test_more_copies_than_fifty_are_refused(desk: Desk, ana: User) -> None:
+    desk.file(mail())
+    people = tuple(f"p{n}@example.com" for n in range(51))
+    let_on(desk, *people)
+    with pytest.raises(ReplyRefused, match="50"):
+        send(desk, ana, Draft("Hola.", "k", cc=people))
+
+
+def test_T60_the_same_key_with_other_copies_is_not_the_same_reply(desk: Desk, ana: User) -> None:
+    desk.file(mail())
+    let_on(desk, "hijo@example.com")
+    first = send(desk, ana, Draft("Hola.", "k", cc=("hijo@example.com",)))
+    assert send(desk, ana, Draft("Hola.", "k", cc=("hijo@example.com",))).id == first.id
+    with pytest.raises(StaleReply):
+        send(desk, ana, Draft("Hola.", "k"))
+    assert len(replies(desk)) == 2
+
+
+def test_T60_a_hundred_clicks_from_two_tabs_queue_the_reply_once(desk: Desk, ana: User) -> None:
+    desk.file(mail())
+    let_on(desk, "hijo@example.com")
+    draft = Draft("Hola.", "k", cc=("hijo@example.com",))
+    with ThreadPoolExecutor(max_workers=4) as tabs:
+        clicks = [tabs.submit(send, desk, ana, draft) for _ in range(100)]
+        rows = {click.result().id for click in clicks}
+    assert len(rows) == 1
+    assert len(replies(desk)) == 2, "one row a recipient"
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_with_plus_addressing_the_way_back_names_the_ticket(
+    desk: Desk, ana: User, smtp_sink: Sink, on: bool
+) -> None:
+    desk.file(mail())
+    with desk.sessions.begin() as session:
+        ticket = session.get_one(Ticket, desk.tickets()[0].id)
+        settings = desk.settings.model_copy(update={"plus_addressing": on, "mail_from": "mesa@example.com"})
+        send_reply(session, ticket, Draft("Hola.", "k"), agent=ana, settings=settings, now=utc_now())
+    desk.make_due()
+    desk.send()
+    way_back = smtp_sink.mails[-1]["Reply-To"]
+    if not on:
+        assert way_back is None
+        return
+    named = named_tickets(desk.settings.key, [], [way_back.addresses[0].addr_spec])
+    assert named.tickets == (desk.tickets()[0].id,)

@@ -221,7 +221,7 @@ def test_no_page_scrolls_sideways_and_its_controls_can_be_touched(
         "queue": "/bandeja",
         "ticket": f"/atenciones/{desk.tickets()[0].number}",
         "supervisor": "/tablero",
-        "set-aside": "/correo-apartado",
+        "ledger": "/correo",
         "sign-in": "/ingresar",
     }.items():
         page.goto(path)

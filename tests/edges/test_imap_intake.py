@@ -9,7 +9,9 @@ import pytest
 from helpdesk.desk import intake
 from helpdesk.desk.intake import Poll
 from helpdesk.desk.lifecycle import MailState
-from helpdesk.desk.mailbox import Mailbox, take_lease
+from helpdesk.desk.mailbox import Mailbox
+from helpdesk.desk.mailbox_check import check
+from helpdesk.desk.mailbox_lease import take_lease
 from helpdesk.mail.imap import KEYWORD
 from tests.desk import Desk
 from tests.dovecot import Dovecot
@@ -138,7 +140,8 @@ def test_a_wrong_password_is_said_and_counted(desk: Desk, mailbox: Mailbox) -> N
     assert "rechazó el usuario" in done.error
     assert "otra" not in done.error
     with desk.sessions() as session:
-        assert session.get_one(Mailbox, mailbox.id).failures == 1
+        row = session.get_one(Mailbox, mailbox.id)
+        assert (row.failures, row.error_kind) == (1, "refused")
 
 
 def test_a_server_that_is_away_is_said(desk: Desk, mailbox: Mailbox) -> None:
@@ -148,7 +151,10 @@ def test_a_server_that_is_away_is_said(desk: Desk, mailbox: Mailbox) -> None:
 
 
 def test_check_says_in_words_what_works_and_what_does_not(desk: Desk, mailbox: Mailbox) -> None:
-    assert all(works for works, _ in intake.check(mailbox))
-    assert any("keyword" in sentence for _, sentence in intake.check(mailbox))
+    assert all(works for works, _ in check(mailbox))
+    assert any("keyword" in sentence for _, sentence in check(mailbox))
     (desk.settings.var / "imap-password").write_text("otra")
-    assert [works for works, _ in intake.check(mailbox)] == [True, False]
+    works, sentence = check(mailbox)[-1]
+    assert not works
+    assert "helpdesk mailbox resume real" in sentence
+    assert "otra" not in sentence

@@ -15,7 +15,7 @@ from tests.web.conftest import Person
 
 def test_an_empty_queue_says_when_mail_was_last_read(agent: Person) -> None:
     page = agent.get("/bandeja").text
-    assert "Nada por responder aquí." in page
+    assert "Nada por responder." in page
     assert "último correo leído nunca" in page
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from helpdesk.accounts.users import User
-from helpdesk.desk.lifecycle import MailState, OutgoingState, TicketStatus
+from helpdesk.desk.lifecycle import OutgoingState, TicketStatus
 from tests.desk import Desk
 from tests.mails import mail
 from tests.smtp_sink import Sink
@@ -213,19 +213,3 @@ def test_a_failed_delivery_is_seen_on_the_ticket(
     agent.post(again[1])
     assert desk.send() == 1
     assert "enviada" in agent.get(f"/atenciones/{number}").text
-
-
-def test_mail_that_was_set_aside_is_listed_with_its_reason_and_can_be_retried(
-    agent: Person, desk: Desk
-) -> None:
-    from helpdesk.desk import ledger
-    from helpdesk.desk.ledger import RawMail
-
-    assert "No hay correo apartado." in agent.get("/correo-apartado").text
-    desk.receive(mail("Atascado"))
-    with desk.sessions.begin() as session:
-        ledger.settle(session.get_one(RawMail, 1), MailState.SET_ASIDE, "the parser process died")
-    assert "the parser process died" in agent.get("/correo-apartado").text
-    assert "Se intentará de nuevo" in agent.post("/correo-apartado/1/reintentar").text
-    desk.worker.filer.file_all()
-    assert desk.tickets()[0].snippet == "Atascado"

@@ -1,0 +1,154 @@
+"""Encryption and credentials on the way to the SMTP server: what is wrong gets neither password nor mail (T61, T62)."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from helpdesk.accounts.users import User
+from helpdesk.db import utc_now
+from helpdesk.desk import health
+from helpdesk.desk.health import SMTP
+from helpdesk.desk.sending import send_due
+from tests import certificates
+from tests.certificates import Authority
+from tests.desk import Desk
+from tests.outgoing import alarms, queue_reply, reply, send, smtp_server, trouble
+from tests.smtp_script import Script, running_script
+from tests.smtp_sink import running_sink
+
+SECRET = "Clave-Que-Nadie-Ve-7"
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    """A server that follows a script."""
+    with running_script() as running:
+        yield running
+
+
+@pytest.fixture
+def due(desk: Desk, ana: User) -> Desk:
+    """A desk with one reply that is due."""
+    queue_reply(desk, ana)
+    return desk
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    """An authority that this machine trusts."""
+    made = certificates.authority()
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.write(tmp_path / "authority.pem", made.pem())))
+    return made
+
+
+def server_side(folder: Path, pem: bytes) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.write(folder / "server.pem", pem))
+    return context
+
+
+BAD = {
+    "expired": lambda trusted: trusted.issue(days=-1),
+    "another host's": lambda trusted: trusted.issue(host="mx.example.com"),
+    "nobody's": lambda _trusted: certificates.authority().issue(),
+}
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+@pytest.mark.parametrize("which", BAD)
+def test_T62_a_wrong_certificate_gets_neither_password_nor_mail(
+    due: Desk, trusted: Authority, tmp_path: Path, which: str, security: str
+) -> None:
+    context = server_side(tmp_path, BAD[which](trusted))
+    with running_sink(**{security: context}, users={"mesa": SECRET}) as sink:
+        send(due, port=sink.port, security=security, user="mesa", password=SECRET)
+        assert sink.sign_ins == []
+        assert sink.raw == []
+    found = trouble(due)
+    assert found is not None
+    assert found.error_kind == "certificate"
+    assert alarms(due) == [health.TROUBLES[SMTP, "certificate"].sentence]
+    assert reply(due).tries == 0
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_T62_a_good_certificate_and_the_right_password_send_the_mail(
+    due: Desk, trusted: Authority, tmp_path: Path, security: str
+) -> None:
+    context = server_side(tmp_path, trusted.issue())
+    with running_sink(**{security: context}, users={"mesa": SECRET}) as sink:
+        assert send(due, port=sink.port, security=security, user="mesa", password=SECRET) == 1
+        assert sink.sign_ins == ["mesa"]
+
+
+def test_T62_starttls_that_was_stripped_gets_neither_password_nor_mail(due: Desk, script: Script) -> None:
+    script.always["EHLO"] = "250-script.example.com\r\n250 AUTH PLAIN LOGIN"
+    send(due, port=script.port, security="starttls", user="mesa", password=SECRET)
+    assert set(script.seen) <= {"connect", "EHLO", "QUIT"}
+    found = trouble(due)
+    assert found is not None
+    assert (found.error_kind, found.error) == ("no-encryption", "el servidor SMTP no ofrece STARTTLS")
+
+
+def test_T62_a_plain_server_on_the_port_of_tls_is_named_so(due: Desk, script: Script) -> None:
+    send(due, port=script.port, security="tls")
+    found = trouble(due)
+    assert found is not None
+    assert found.error_kind == "no-encryption"
+
+
+def test_T61_a_password_that_the_server_repeats_is_written_down_nowhere(
+    due: Desk, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    script.always = {
+        "EHLO": "250-script.example.com\r\n250 AUTH PLAIN LOGIN",
+        "AUTH": f"535 5.7.8 wrong password {SECRET} for mesa",
+    }
+    server = smtp_server(due, port=script.port, user="mesa", password=SECRET)
+    with caplog.at_level(logging.DEBUG):
+        send_due(due.sessions, server, lease_s=60)
+    found = trouble(due)
+    assert found is not None
+    assert found.error_kind == "credentials"
+    assert SECRET not in f"{found.error} {reply(due).reason} {caplog.text} {server!r}"
+    with due.sessions() as session:
+        for table in ("service_health", "event", "outgoing"):
+            dump = session.scalars(text(f"select row_to_json({table})::text from {table}")).all()
+            assert SECRET not in str(dump)
+
+
+def test_F24_refused_credentials_stop_the_queue_before_the_account_is_locked_until_somebody_resumes(
+    due: Desk,
+) -> None:
+    with running_sink(users={"mesa": SECRET}) as sink:
+        for _ in range(10):
+            send(due, port=sink.port, user="mesa", password="otra")
+            due.make_due()
+        assert len(sink.sign_ins) <= 2 * 3, "two mechanisms, three times"
+        found = trouble(due)
+        assert found is not None
+        assert (found.failures, found.retry_at) == (3, None)
+        assert alarms(due) == [health.TROUBLES[SMTP, "credentials"].sentence, health.HALTED_ES]
+        assert send(due, port=sink.port, user="mesa", password=SECRET) == 0, "nobody said that it is mended"
+        with due.sessions.begin() as session:
+            assert health.resume(session, SMTP, utc_now())
+        assert send(due, port=sink.port, user="mesa", password=SECRET) == 1
+    assert trouble(due) is None
+    assert reply(due).tries == 1
+
+
+def test_a_server_that_is_itself_too_weak_to_check_a_password_is_only_away(due: Desk, script: Script) -> None:
+    script.always = {
+        "EHLO": "250-script.example.com\r\n250 AUTH PLAIN",
+        "AUTH": "454 4.7.0 temporary authentication failure",
+    }
+    send(due, port=script.port, user="mesa", password=SECRET)
+    found = trouble(due)
+    assert found is not None
+    assert found.error_kind == "unreachable"
