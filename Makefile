@@ -26,7 +26,7 @@ docs: ## write the generated pages again
 	@$(RUN) python -m tests.in_step --write
 
 bench: ## measure; figures go to docs/performance.md by hand
-	@$(RUN) python -m tests.bench $(ARGS)
+	@$(RUN) python -m tests.benchmarks $(ARGS)
 
 shots: ## take the docs' pictures again
 	@HELPDESK_SHOTS=docs/images $(RUN) python -m pytest -q tests/edges/test_browser.py -k letters

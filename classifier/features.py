@@ -1,27 +1,25 @@
-"""Features: messages into numbers, numbers into scores, and a score back into words.
+"""Features: messages into numbers, and numbers into scores.
 
-In: the three blocks of features (phrases, letters, marks), the linear learner over them, and what each word
-added to a score. Not in: probabilities, thresholds and files (model.py), and the words themselves (text.py).
-scikit-learn is imported inside the functions, because the web process imports this package and never learns.
+In: the three blocks of features (phrases, letters, marks) and the linear learner over them. Not in: a score
+back into words (reasons.py), probabilities, thresholds and files (model.py), and the words themselves
+(text.py). scikit-learn is imported inside the functions, because the web process imports this package and
+never learns.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-import snowballstemmer
-
 from classifier.signals import LETTER, Signal, signals
-from classifier.text import LINK, MAIL, NAME, NUMBER, Text, Words, words
+from classifier.text import Text, Words, is_word, stem, words
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Columns = NDArray[np.intp]
+    Columns = NDArray[np.int32]
     Matrix = NDArray[np.float64]
 
 # Raise it when features change their meaning: an older model file must then be refused.
@@ -40,8 +38,6 @@ STOP = "."
 LONGEST_PHRASE = 3
 
 _WORDS_REMEMBERED = 50_000
-_STAND_INS = frozenset({LINK, MAIL, NAME, NUMBER})
-
 
 # The first word of a run and the one after its last, as places in the message.
 Span = tuple[int, int]
@@ -64,7 +60,7 @@ class Reading:
         """What each block of features is counted from."""
         return {
             "phrases": " ".join(self.terms),
-            "letters": " ".join(word for word in self.words.folded if _is_word(word)),
+            "letters": " ".join(word for word in self.words.folded if is_word(word)),
             "marks": " ".join(signal.name for signal in self.signals),
         }
 
@@ -79,16 +75,20 @@ def read(text: Text) -> Reading:
 @lru_cache(maxsize=_WORDS_REMEMBERED)
 def _term(word: str) -> str:
     kind = KINDS.get(LETTER.get(word, ""))
-    return kind or (str(_stemmer().stemWord(word)) if _is_word(word) else STOP)
+    return kind or (stem(word) if is_word(word) else STOP)
 
 
-@lru_cache(maxsize=1)
-def _stemmer() -> Any:
-    return snowballstemmer.stemmer("spanish")
+@dataclass(frozen=True)
+class Found:
+    """Every known feature of one message, as often as it occurs.
 
+    An occurrence has its column in the matrix and its owner: the number of the run of words, among `spans`, that
+    it was made of.
+    """
 
-def _is_word(word: str) -> bool:
-    return word[0].isalnum() or word[0] == "_"
+    columns: "Columns"
+    owners: "NDArray[np.intp]"
+    spans: tuple[Span, ...]
 
 
 @dataclass(frozen=True)
@@ -112,14 +112,66 @@ class Sorter:
         weights = self.classifier.coef_.astype(float)
         return np.vstack([-weights / 2, weights / 2]) if len(weights) == 1 else weights
 
+    def find(self, reading: Reading) -> Found:
+        """Return the known features of a message; of a word its letters first, then the phrases, then the marks."""
+        import numpy as np
+
+        letters = [self.letters_of(word) for word in reading.words.folded]
+        others = [*self._phrases(reading.terms), *self._marks(reading.signals)]
+        spans: dict[Span, int] = {(place, place + 1): place for place in range(len(letters))}
+        owners = [spans.setdefault(span, len(spans)) for span, _ in others]
+        columns = [column for _, column in others]
+        return Found(
+            np.concatenate([*letters, np.array(columns, dtype=np.int32)]),
+            np.repeat([*range(len(letters)), *owners], [*map(len, letters), *[1] * len(owners)]),
+            tuple(spans),
+        )
+
+    def _phrases(self, terms: Sequence[str]) -> Iterator[tuple[Span, int]]:
+        """Yield each known phrase with its column, the short ones first."""
+        known, first = self.vectorizers["phrases"].vocabulary_, self.offsets["phrases"]
+        phrases = terms
+        for length in range(1, LONGEST_PHRASE + 1):
+            if length > 1:
+                phrases = [
+                    f"{phrase} {term}" for phrase, term in zip(phrases, terms[length - 1 :], strict=False)
+                ]
+            for place, column in enumerate(map(known.get, phrases)):
+                if column is not None:
+                    yield (place, place + length), first + column
+
+    def _marks(self, found: Sequence[Signal]) -> Iterator[tuple[Span, int]]:
+        known, first = self.vectorizers["marks"].vocabulary_, self.offsets["marks"]
+        for signal in found:
+            if signal.name in known:
+                yield (signal.first, signal.last), first + known[signal.name]
+
     def matrix(self, readings: Sequence[Reading]) -> Any:
         """Return the sparse feature matrix of the messages, one row each."""
-        return _stack(
-            {
-                name: vectorizer.transform(_block(name, readings))
-                for name, vectorizer in self.vectorizers.items()
-            }
-        )
+        return self.weigh(self.count([self.find(reading) for reading in readings]))
+
+    def count(self, found: Sequence[Found]) -> Any:
+        """Return how often each feature occurs: one sparse row a message, with its columns in order."""
+        import numpy as np
+        from scipy import sparse
+
+        columns = np.concatenate([one.columns for one in found])
+        starts = np.cumsum([0, *(len(one.columns) for one in found)], dtype=np.int32)
+        shape = len(found), self.classifier.n_features_in_
+        counts = sparse.csr_array((np.ones(len(columns), np.float32), columns, starts), shape=shape)
+        counts.sum_duplicates()
+        return counts
+
+    def weigh(self, counts: Any) -> Any:
+        """Return the feature matrix for counts of features; it fills the same cells.
+
+        It is what the vectorizers' own `transform` makes, which would cut every word into its letters anew.
+        """
+        blocks = {}
+        for name, vectorizer in self.vectorizers.items():
+            first = self.offsets[name]
+            blocks[name] = _weighted(counts[:, first : first + len(vectorizer.vocabulary_)], vectorizer)
+        return _stack(blocks)
 
     def scores(self, matrix: Any) -> "Matrix":
         """Return one score (log-odds) for each message and label."""
@@ -138,13 +190,15 @@ class Sorter:
         """Return the columns of one word's letter features; remembered, because words come back."""
         import numpy as np
 
-        if word not in self._letters_of:
+        columns = self._letters_of.get(word)
+        if columns is None:
             known, first = self.vectorizers["letters"].vocabulary_, self.offsets["letters"]
-            grams = self._letter_grams(word) if _is_word(word) else ()
+            grams = self._letter_grams(word) if is_word(word) else ()
             if len(self._letters_of) > _WORDS_REMEMBERED:
                 self._letters_of.clear()
-            self._letters_of[word] = np.array([first + known[g] for g in grams if g in known], dtype=np.intp)
-        return self._letters_of[word]
+            columns = np.array([first + known[gram] for gram in grams if gram in known], dtype=np.int32)
+            self._letters_of[word] = columns
+        return columns
 
     @cached_property
     def _letter_grams(self) -> Any:
@@ -160,67 +214,6 @@ def fit(readings: Sequence[Reading], labels: Sequence[str], *, strength: float =
     classifier = LogisticRegression(C=strength, class_weight="balanced", max_iter=400)
     classifier.fit(matrix, list(labels))
     return Sorter(vectorizers, classifier)
-
-
-def contributions(sorter: Sorter, reading: Reading, row: Any, label: int) -> dict[Span, float]:
-    """Return what each run of words added to the score of a label.
-
-    All of them and the classifier's intercept add up to the score; the run (0, 0) holds what no words show.
-    """
-    import numpy as np
-
-    values = np.zeros(row.shape[1])
-    values[row.indices] = row.data * sorter.coefficients[label, row.indices]
-    letters = [sorter.letters_of(word) for word in reading.words.folded]
-    others = list(_phrases_and_marks(sorter, reading))
-    spans = [(place, place + 1) for place in range(len(letters))] + [span for span, _ in others]
-    columns = np.concatenate([*letters, np.array([column for _, column in others], dtype=np.intp)])
-    owners = np.repeat(np.arange(len(spans)), [len(found) for found in letters] + [1] * len(others))
-    # A feature that occurs several times is shared out evenly over its occurrences.
-    shares = values[columns] / np.bincount(columns, minlength=len(values))[columns]
-    added: dict[Span, float] = {}
-    for span, weight in zip(spans, np.bincount(owners, shares, len(spans)).tolist(), strict=True):
-        added[span] = added.get(span, 0.0) + weight
-    return added
-
-
-def phrases(reading: Reading, added: dict[Span, float], most: int) -> list[tuple[str, float]]:
-    """Return the runs that weigh most as the sender wrote them, heaviest first.
-
-    A run within a heavier one that was already named is not named again; stand-ins of personal data and runs
-    of one- or two-letter words never are.
-    """
-    weights: dict[tuple[str, ...], float] = {}
-    spans: dict[tuple[str, ...], Span] = {}
-    for (first, last), weight in added.items():
-        run = tuple(filter(_is_word, reading.words.folded[first:last]))
-        weights[run] = weights.get(run, 0.0) + weight
-        spans.setdefault(run, (first, last))
-    named: list[tuple[str, ...]] = []
-    for run in sorted(weights, key=lambda run: -abs(weights[run])):
-        if len(named) == most:
-            break
-        tellable = any(len(word) > 2 for word in run) and not _STAND_INS.intersection(run)
-        if tellable and not any(set(run) <= set(other) for other in named):
-            named.append(run)
-    return [(_as_written(reading.words.written[slice(*spans[run])]), weights[run]) for run in named]
-
-
-def _as_written(run: Iterable[str]) -> str:
-    return re.sub(r" (?=[.,;:?!])", "", " ".join(run)).strip(" \n.,;:?!")
-
-
-def _phrases_and_marks(sorter: Sorter, reading: Reading) -> Iterator[tuple[Span, int]]:
-    """Yield the column of each known phrase and mark with the run of words that it was made of."""
-    terms, known, first = reading.terms, sorter.vectorizers["phrases"].vocabulary_, sorter.offsets["phrases"]
-    for length in range(1, LONGEST_PHRASE + 1):
-        for place in range(len(terms) - length + 1):
-            if (column := known.get(" ".join(terms[place : place + length]))) is not None:
-                yield (place, place + length), first + column
-    known, first = sorter.vectorizers["marks"].vocabulary_, sorter.offsets["marks"]
-    for signal in reading.signals:
-        if (column := known.get(signal.name)) is not None:
-            yield (signal.first, signal.last), first + column
 
 
 def _block(name: str, readings: Sequence[Reading]) -> list[str]:
@@ -245,3 +238,15 @@ def _stack(blocks: dict[str, Any]) -> Any:
     from scipy import sparse
 
     return sparse.hstack([WEIGHTS[name] * block for name, block in blocks.items()], format="csr")
+
+
+def _weighted(counts: Any, vectorizer: Any) -> Any:
+    """Return one block's counts with the weights that its vectorizer would give them."""
+    import numpy as np
+    from sklearn.preprocessing import normalize
+
+    if vectorizer.binary:
+        counts.data.fill(1)
+        return counts
+    counts.data = (np.log(counts.data) + 1) * vectorizer.idf_[counts.indices]
+    return normalize(counts, copy=False)

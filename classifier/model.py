@@ -24,8 +24,9 @@ from classifier.evaluation import (
     report,
     softmax,
 )
-from classifier.features import STRENGTH, WEIGHTS, Reading, Sorter, contributions, fit, phrases, read
+from classifier.features import STRENGTH, WEIGHTS, Found, Reading, Sorter, fit, read
 from classifier.modelfile import ModelError
+from classifier.reasons import Cells, cells_of, contributions, phrases
 from classifier.text import Text
 
 if TYPE_CHECKING:
@@ -104,15 +105,20 @@ class Model:
         return predictions
 
     def _predict(self, readings: list[Reading]) -> list[Prediction]:
-        matrix = self.sorter.matrix(readings)
-        rows = softmax(self.sorter.scores(matrix), self.temperature)
-        return [self._prediction(reading, matrix[i], rows[i]) for i, reading in enumerate(readings)]
+        found = [self.sorter.find(reading) for reading in readings]
+        counts = self.sorter.count(found)
+        matrix = self.sorter.weigh(counts)
+        probabilities = softmax(self.sorter.scores(matrix), self.temperature)
+        rows = zip(readings, found, cells_of(counts, matrix), probabilities, strict=True)
+        return [self._prediction(*row) for row in rows]
 
-    def _prediction(self, reading: Reading, row: Any, probabilities: "NDArray[np.float64]") -> Prediction:
+    def _prediction(
+        self, reading: Reading, found: Found, cells: Cells, probabilities: "NDArray[np.float64]"
+    ) -> Prediction:
         best = int(probabilities.argmax())
         probability = float(probabilities[best])
         abstained = probability < self.threshold
-        added = contributions(self.sorter, reading, row, best)
+        added = contributions(self.sorter, found, cells, best)
         why = (
             (said, round(weight / self.temperature, 4)) for said, weight in phrases(reading, added, REASONS)
         )

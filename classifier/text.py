@@ -10,6 +10,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+import snowballstemmer
+
 # A mail is sorted by its beginning; what follows is history, or an attack on our time.
 MAX_CHARS = 6_000
 
@@ -81,7 +83,9 @@ def mask(text: str) -> str:
 
     A long number has five digits or more, however they are grouped ("900 000 000", "00.000.000-0").
     """
-    text = _MAIL.sub(f" {MAIL} ", _LINK.sub(f" {LINK} ", text))
+    text = _LINK.sub(f" {LINK} ", text)
+    if "@" in text:  # Few texts hold an address, and every word of the others would be tried as one.
+        text = _MAIL.sub(f" {MAIL} ", text)
     text = _NUMBER.sub(lambda found: found[0] if found[0] in PUBLIC_NUMBERS else f" {NUMBER} ", text)
     return _INTRODUCED.sub(_mask_name, text)
 
@@ -98,11 +102,24 @@ def _mask_name(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=50_000)
 def fold(word: str) -> str:
-    """Return the word in lower case without accents ("Señor" gives "senor")."""
+    """Return the word in lower case without accents ("Señor" gives "senor"); never an empty one."""
     if word.isascii():
         return word.lower()
     marked = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(letter for letter in marked if not unicodedata.combining(letter))
+    # Of a sign that stands for several words, or for an accent alone, there is nothing else to compare.
+    return "".join(char for char in marked if not (unicodedata.combining(char) or char.isspace())) or word
+
+
+@lru_cache(maxsize=50_000)
+def stem(word: str) -> str:
+    """Return the Spanish stem of a folded word ("trabajos" and "trabajo" give "trabaj")."""
+    # A stemmer keeps the word it is busy with, so threads must not share one; a new one costs next to nothing.
+    return str(snowballstemmer.stemmer("spanish").stemWord(word))
+
+
+def is_word(word: str) -> bool:
+    """Say whether it is a word, and not punctuation."""
+    return word[0].isalnum() or word[0] == "_"
 
 
 def words(text: str) -> Words:

@@ -65,6 +65,6 @@ JOBS = (
     Job(INTAKE, 1, intake),
     Job("outbox", 0.5, outbox),
     Job("scan", 1, scan),
-    Job("previews", 2, previews),
+    Job("previews", 5, previews),
     Job("reconcile", 150, reconcile),
 )

@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from heapq import nlargest, nsmallest
+from itertools import islice
 
-import snowballstemmer
+from classifier.text import stem
 
 K1, B = 1.2, 0.6
 TITLE_WEIGHT, KEYWORD_WEIGHT = 3, 3
@@ -162,58 +164,72 @@ def fold(text: str) -> str:
 
 
 @lru_cache(maxsize=50_000)
-def stem(word: str) -> str:
-    """The Spanish stem of a folded word."""
-    return str(snowballstemmer.stemmer("spanish").stemWord(word))
+def _term(word: str) -> str | None:
+    """The stem that a word is compared by; None for a word that tells nothing."""
+    folded = fold(word)
+    return None if folded in STOP else stem(folded)
 
 
-def words_of(text: str) -> list[tuple[str, str]]:
-    """(stem, word as written) for every telling word of a text."""
+def words_of(text: str) -> Iterator[tuple[str, str]]:
+    """Yield (stem, word as written) for every telling word of a text."""
     # Some systems write an accent as a character of its own, which would end the word there.
-    composed = unicodedata.normalize("NFC", text)
-    found = ((fold(word), word) for word in _WORD.findall(composed))
-    return [(stem(folded), word) for folded, word in found if folded not in STOP]
+    for word in _WORD.findall(unicodedata.normalize("NFC", text)):
+        if (term := _term(word)) is not None:
+            yield term, word
 
 
 class Index:
-    """The answers, ready to be ranked. Build once, ask often."""
+    """The answers, ready to be ranked. Build once, ask often.
+
+    What a term adds to an answer's score depends on the two alone, so it is worked out here, once: a message
+    costs a look-up for each of its terms.
+    """
 
     def __init__(self, candidates: Iterable[Candidate]) -> None:
         self.candidates = list(candidates)
-        self._terms = [Counter(self._stems(candidate)) for candidate in self.candidates]
-        lengths = [terms.total() for terms in self._terms]
+        counts = [Counter(self._terms(candidate)) for candidate in self.candidates]
+        lengths = [terms.total() for terms in counts]
         mean = sum(lengths) / len(lengths) if any(lengths) else 1.0
-        self._norms = [K1 * (1 - B + B * length / mean) for length in lengths]
-        present = Counter(term for terms in self._terms for term in terms)
-        count = len(self.candidates)
-        self._weight = {term: math.log(1 + (count - n + 0.5) / (n + 0.5)) for term, n in present.items()}
+        present = Counter(term for terms in counts for term in terms)
+        # The weight of a term in each answer that holds it, by the answer's number.
+        self._weights: dict[str, dict[int, float]] = {term: {} for term in present}
+        for number, (terms, length) in enumerate(zip(counts, lengths, strict=True)):
+            norm = K1 * (1 - B + B * length / mean)
+            for term, count in terms.items():
+                rarity = math.log(1 + (len(counts) - present[term] + 0.5) / (present[term] + 0.5))
+                self._weights[term][number] = rarity * count * (K1 + 1) / (count + norm)
 
     @staticmethod
-    def _stems(candidate: Candidate) -> list[str]:
-        title = [part for part, _ in words_of(candidate.title)] * TITLE_WEIGHT
-        keywords = [part for part, _ in words_of(" ".join(candidate.keywords))] * KEYWORD_WEIGHT
-        return title + keywords + [part for part, _ in words_of(candidate.body)]
+    def _terms(candidate: Candidate) -> list[str]:
+        title = [term for term, _ in words_of(candidate.title)] * TITLE_WEIGHT
+        keywords = [term for term, _ in words_of(" ".join(candidate.keywords))] * KEYWORD_WEIGHT
+        return title + keywords + [term for term, _ in words_of(candidate.body)]
 
     def rank(self, text: str, lines: Mapping[str, float], limit: int = 3) -> list[Ranked]:
         """The best answers for a message, best first; `lines` are the probabilities of the five labels."""
         asked: dict[str, str] = {}
-        for part, word in words_of(text)[:WORDS_READ]:
-            asked.setdefault(part, word)
-        scored = (self._score(number, asked, lines) for number in range(len(self.candidates)))
-        return sorted((item for item in scored if item.score > 0), key=lambda item: (-item.score, item.slug))[
-            :limit
-        ]
+        for term, word in islice(words_of(text), WORDS_READ):
+            if term in self._weights:
+                asked.setdefault(term, word)
+        totals: defaultdict[int, float] = defaultdict(float)
+        for term in asked:
+            for number, weight in self._weights[term].items():
+                totals[number] += weight
+        scores = {number: self._score(number, total, lines) for number, total in totals.items()}
+        fitting = (number for number, score in scores.items() if score > 0)
+        best = nsmallest(limit, fitting, key=lambda number: (-scores[number], self.candidates[number].slug))
+        return [self._ranked(number, scores[number], asked) for number in best]
 
-    def _score(self, number: int, asked: Mapping[str, str], lines: Mapping[str, float]) -> Ranked:
-        candidate, terms, norm = self.candidates[number], self._terms[number], self._norms[number]
-        parts = [
-            (self._weight[term] * terms[term] * (K1 + 1) / (terms[term] + norm), word)
+    def _score(self, number: int, total: float, lines: Mapping[str, float]) -> float:
+        likely = lines.get(self.candidates[number].line, 0.0) if lines else 1.0
+        return round(total * (LINE_FLOOR + (1 - LINE_FLOOR) * likely), 4)
+
+    def _ranked(self, number: int, score: float, asked: Mapping[str, str]) -> Ranked:
+        candidate = self.candidates[number]
+        said = [
+            (self._weights[term][number], word)
             for term, word in asked.items()
-            if term in terms
+            if number in self._weights[term]
         ]
-        line = LINE_FLOOR + (1 - LINE_FLOOR) * lines.get(candidate.line, 0.0) if lines else 1.0
-        best: Sequence[tuple[float, str]] = sorted(parts, reverse=True)[:WORDS_SHOWN]
-        total = sum(weight for weight, _ in parts) * line
-        return Ranked(
-            candidate.slug, candidate.title, round(total, 4), tuple(word.lower() for _, word in best)
-        )
+        words = (word.lower() for _, word in nlargest(WORDS_SHOWN, said))
+        return Ranked(candidate.slug, candidate.title, score, tuple(words))

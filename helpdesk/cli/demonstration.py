@@ -25,7 +25,7 @@ from helpdesk.cli.children import child_environment, web_command
 from helpdesk.cli.conversation import Stage, play
 from helpdesk.cli.database import seed
 from helpdesk.db import Sessions, open_engine, open_sessions, upgrade
-from helpdesk.desk.mailbox import Mailbox, add_mailbox
+from helpdesk.desk.mailbox import Mailbox, add_mailbox, resume
 from helpdesk.embedded import database_url
 from helpdesk.errors import HelpdeskError, SettingsError
 from helpdesk.settings import Settings
@@ -142,7 +142,8 @@ def seed_demo(sessions: Sessions, settings: Settings, ports: Ports) -> Path:
                 tls=False,
                 poll_interval_s=2,
             )
-        mailbox.port, mailbox.failures, mailbox.holder, mailbox.lease_until = ports.imap, 0, None, None
+        mailbox.port, mailbox.holder, mailbox.lease_until = ports.imap, None, None
+        resume(mailbox)
         mailbox.password_file = str(password_file)
     return password_file
 

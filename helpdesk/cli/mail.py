@@ -50,10 +50,13 @@ def mail_poll(once: bool) -> None:
 
 def _counts(poll: Poll) -> str:
     filed = poll.filed
-    return (
+    said = (
         f"{poll.received} received, {filed.filed} filed, "
         f"{filed.duplicates} duplicates, {filed.set_aside} set aside"
     )
+    if poll.sent_read:
+        said += f", {poll.sent_read} read from the Sent folder"
+    return f"{said}, {poll.copied} copied to the Sent folder" if poll.copied else said
 
 
 @mail.command("inspect")

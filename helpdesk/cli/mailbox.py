@@ -89,7 +89,7 @@ def mailbox_add(name: str, **given: Any) -> None:
     """Add a mailbox.
 
     \b
-    Examples:
+    Example:
       helpdesk mailbox add consultas --host imap.example.com --port 993 \\
         --user consultas@example.com --password-file /run/secrets/imap
       helpdesk mailbox add consultas --host outlook.office365.com --user consultas@example.com \\

@@ -19,7 +19,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -141,7 +140,7 @@ class Filer:
 
     def _file_items(self, session: Session, items: list[Item], now: dt.datetime) -> list[MailState]:
         # One group at a time: groups would meet at the number series anyway, and nowhere else in a ring.
-        session.execute(_FILING_LOCK)
+        ledger.lock_filing(session)
         group = open_group(session, items, self.settings, self.catalogue, now)
         with written_together(session):
             states = [place(group, position) for position in range(len(items))]
@@ -151,7 +150,6 @@ class Filer:
 
 
 _EMPTY = classifier.Text("", "")
-_FILING_LOCK = text("select pg_advisory_xact_lock(7263503)")
 
 
 def _words(item: Item) -> classifier.Text:

@@ -49,6 +49,8 @@ class RawMail(Base):
     __table_args__ = (
         UniqueConstraint("mailbox_id", "folder", "uidvalidity", "uid"),
         CheckConstraint(state_check(MailState, "state"), name="state_known"),
+        Index("ix_raw_mail_arrived_at", "arrived_at", "id"),
+        Index("ix_raw_mail_state", "state", "arrived_at", "id"),
         Index("ix_raw_mail_due", "id", postgresql_where=text("state = 'received'")),
         Index("ix_raw_mail_set_aside", "id", postgresql_where=text("state in ('set_aside', 'vanished')")),
         Index("ix_raw_mail_unmarked", "mailbox_id", postgresql_where=text("marked_at is null")),

@@ -19,6 +19,7 @@ from helpdesk.desk.lifecycle import MailState, TicketStatus
 from helpdesk.desk.mailbox import IMPORTED_CLOSED
 from helpdesk.desk.message import Direction, Message
 from helpdesk.desk.notices import acknowledge
+from helpdesk.desk.outbox import hold_scheduled
 from helpdesk.desk.sorting import sort
 from helpdesk.desk.suggestions import suggest
 from helpdesk.desk.threading import Thread, find_thread
@@ -150,6 +151,7 @@ def _open_again(group: Group, ticket: Ticket, message: Message, raw: RawMail) ->
         message.automatic = why
         record(session, ticket, "automatic", now=now, why=why)
         return
+    hold_scheduled(session, ticket, now)
     if ticket.status != TicketStatus.OPEN:
         ticket.waiting_since = message.at
     change_status(session, ticket, TicketStatus.OPEN, now=now, actor=None, why="la persona escribió otra vez")

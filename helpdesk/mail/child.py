@@ -116,7 +116,7 @@ class LimitedChild:
         self._kill()
         try:
             self._process = _start(self._module)
-            _read(self._process, 1, time.monotonic() + START_LIMIT_S)
+            _Reader(self._process, time.monotonic() + START_LIMIT_S).take(1)
         except (OSError, EOFError) as error:
             self._kill()
             raise ChildFailed(f"the {self._name} process did not start") from error
@@ -129,20 +129,17 @@ class LimitedChild:
         """
         until = time.monotonic() + self._limits.wall_s
         _write(process, len(request).to_bytes(LENGTH_BYTES, "big") + request, until)
-        count = int.from_bytes(_read(process, LENGTH_BYTES, until), "big")
+        reader = _Reader(process, until)
+        count = reader.take_number()
         if not 0 < count <= MAX_BLOCKS:
             raise ValueError("no answer")
-        packed = _read(process, LENGTH_BYTES * count, until)
-        sizes = [
-            int.from_bytes(packed[at : at + LENGTH_BYTES], "big")
-            for at in range(0, len(packed), LENGTH_BYTES)
-        ]
+        sizes = [reader.take_number() for _ in range(count)]
         if sizes[0] > MAX_JSON_BYTES or sum(sizes[1:]) > self._limits.max_content_bytes:
             raise ValueError("answer too long")
-        answer = json.loads(_read(process, sizes[0], until))
+        answer = json.loads(reader.take(sizes[0]))
         if not isinstance(answer, dict):
             raise ValueError("no answer")
-        return answer, [_read(process, size, until) for size in sizes[1:]]
+        return answer, [reader.take(size) for size in sizes[1:]]
 
     def _reason(self, process: subprocess.Popen[bytes], error: Exception) -> str:
         if isinstance(error, TimeoutError):
@@ -208,20 +205,36 @@ def _write(process: subprocess.Popen[bytes], data: bytes, until: float) -> None:
             view = view[os.write(handle, view[:PIPE_CHUNK]) :]
 
 
-def _read(process: subprocess.Popen[bytes], size: int, until: float) -> bytes:
-    assert process.stdout is not None
-    handle = process.stdout.fileno()
-    chunks, left = [], size
-    with selectors.DefaultSelector() as selector:
-        selector.register(handle, selectors.EVENT_READ)
-        while left:
-            _wait(selector, until)
-            chunk = os.read(handle, min(left, PIPE_CHUNK))
-            if not chunk:
-                raise EOFError("the child closed its pipe")
-            chunks.append(chunk)
-            left -= len(chunk)
-    return b"".join(chunks)
+class _Reader:
+    """What comes out of the child, taken in as large pieces as it comes: every wait costs a switch of process."""
+
+    def __init__(self, process: subprocess.Popen[bytes], until: float) -> None:
+        assert process.stdout is not None
+        self._handle = process.stdout.fileno()
+        self._until = until
+        self._buffer = bytearray()
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes. Raises EOFError when the child has closed its pipe, TimeoutError when late."""
+        if len(self._buffer) < size:
+            self._fill(size)
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+    def take_number(self) -> int:
+        """The next length or count."""
+        return int.from_bytes(self.take(LENGTH_BYTES), "big")
+
+    def _fill(self, size: int) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._handle, selectors.EVENT_READ)
+            while len(self._buffer) < size:
+                _wait(selector, self._until)
+                chunk = os.read(self._handle, PIPE_CHUNK)
+                if not chunk:
+                    raise EOFError("the child closed its pipe")
+                self._buffer += chunk
 
 
 def _wait(selector: selectors.BaseSelector, until: float) -> None:

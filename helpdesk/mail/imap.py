@@ -134,6 +134,7 @@ def _signed_in(account: ImapAccount, token: str) -> Client:
     try:
         with client.exchange(account.read_timeout_s, SMALL_ANSWER):
             _log_in(client, account, token)
+            client.capabilities()  # asked for here, where it ends in time; remembered from now on
     except (OSError, IMAPClientError) as error:
         _close(client)
         raise _named(error, account, f"no se pudo ingresar en {account.host}", token) from error

@@ -120,7 +120,14 @@ class Client(IMAPClient):  # type: ignore[misc]  # imapclient carries no types
         with self.watchdog.within(seconds):
             try:
                 yield
-            except (ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError) as error:
+            except (
+                ValueError,
+                TypeError,
+                LookupError,
+                AttributeError,
+                AssertionError,
+                RecursionError,
+            ) as error:
                 raise ProtocolError(f"an answer that cannot be read ({type(error).__name__})") from error
 
     def fetch_by_uid(self, uids: Sequence[int], items: str) -> dict[int, Items]:

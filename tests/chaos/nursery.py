@@ -146,6 +146,7 @@ def main() -> None:
     tools = Tools.from_settings(load())
     load_libraries()
     slowness = max(1.0, warm_up(tools, mailbox) / IDLE_ROUND_S)
+    gc.disable()  # lives are short; collecting would copy the pages that all workers share
     gc.freeze()
     os.write(1, b"ready\n")
     Nursery(tools, way, workers, slowness).serve()

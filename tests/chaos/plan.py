@@ -27,7 +27,7 @@ MOMENT_MS = 120
 STARTED_MS = 1000
 STARTED_EVERY = 50
 # Who waits for a place that nobody passes is killed after so many rounds all the same, at the latest in 5 s.
-ROUNDS = 3
+ROUNDS = 2
 PATIENCE_MS = 5_000
 # How many die at a named place; the others die at any moment.
 AT_A_FAILPOINT = 0.5

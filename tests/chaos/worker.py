@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 POISON = b"X-Chaos: poison"
 DEADLY = b"X-Chaos: deadly"
-IDLE_S = 0.02
+IDLE_S = 0.03
 
 
 class HereParser(ParserProcess):

@@ -1,11 +1,13 @@
 """Masking, cutting into words, and the signals of who is where."""
 
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from classifier.signals import signals
-from classifier.text import LINK, MAIL, MAX_CHARS, NAME, NUMBER, fold, mask, words
+from classifier.text import LINK, MAIL, MAX_CHARS, NAME, NAMES, NUMBER, fold, mask, stem, words
 
 
 @pytest.mark.parametrize(
@@ -98,3 +100,21 @@ def test_the_same_words_the_other_way_round_are_another_relation() -> None:
 
 def test_a_noun_is_not_taken_for_work_that_is_done_now() -> None:
     assert "trabajo_fuera" not in {found.name for found in signals(words("un trabajo en Quito"))}
+
+
+def test_a_folded_word_is_never_empty_and_holds_no_space() -> None:
+    letters = [chr(code) for code in range(0x110000) if chr(code).isalnum()]
+    assert [letter for letter in letters if not fold(letter) or len(fold(letter).split()) != 1] == []
+
+
+def test_threads_that_stem_at_the_same_time_do_not_mix_up_their_words() -> None:
+    listed = [f"{start}{end}" for start in NAMES for end in ("aciones", "amente", "iendo", "ándoles")]
+    alone = [stem.__wrapped__(word) for word in listed]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            together = list(threads.map(lambda _: [stem.__wrapped__(word) for word in listed], range(4)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert together == [alone] * 4

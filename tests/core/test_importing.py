@@ -365,6 +365,21 @@ def test_replies_join_the_ticket_of_the_mail_they_answer(desk: Desk, tmp_path: P
     assert desk.tickets()[0].status == "closed"
 
 
+def test_an_answer_of_ours_becomes_an_outbound_message_of_its_ticket(desk: Desk, tmp_path: Path) -> None:
+    asked = mail("Pregunta", message_id="<uno@example.com>")
+    answered = mail(
+        "Respuesta",
+        sender=f"Infomigra <{desk.settings.mail_from}>",
+        to="rosario@example.com",
+        message_id="<dos@infomigra.example.com>",
+        reply_to_id="<uno@example.com>",
+    )
+    (tmp_path / "a.mbox").write_bytes(mbox_of(asked, answered))
+    bring(desk, tmp_path)
+    (ticket,) = desk.tickets()
+    assert [message.direction for message in ticket.messages] == ["inbound", "outbound"]
+
+
 def test_a_mail_that_cannot_be_filed_is_set_aside_and_the_rest_goes_on(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

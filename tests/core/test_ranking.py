@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import random
 import unicodedata
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -10,7 +13,20 @@ from hypothesis import strategies as st
 
 from classifier import LINES, NONE
 from templates.catalogue import read_answers
-from templates.ranking import LINE_FLOOR, STOP, WORDS_READ, WORDS_SHOWN, Candidate, Index, fold, words_of
+from templates.ranking import (
+    KEYWORD_WEIGHT,
+    LINE_FLOOR,
+    STOP,
+    TITLE_WEIGHT,
+    WORDS_READ,
+    WORDS_SHOWN,
+    B,
+    Candidate,
+    Index,
+    K1,
+    fold,
+    words_of,
+)
 
 CARD = Candidate(
     "tarjeta", "Tarjeta del migrante retornado", "return", ("tmr", "retornado"), "Pídala en el consulado."
@@ -135,3 +151,74 @@ def test_every_answer_of_ours_is_offered_to_a_message_that_says_its_title(candid
 
 def test_the_words_that_say_nothing_are_written_as_they_are_compared() -> None:
     assert [word for word in STOP if fold(word) != word] == []
+
+
+def terms_of(candidate: Candidate) -> Counter[str]:
+    """How often each term stands in an answer, its title and its keywords counted several times."""
+    fields = [
+        (candidate.title, TITLE_WEIGHT),
+        (" ".join(candidate.keywords), KEYWORD_WEIGHT),
+        (candidate.body, 1),
+    ]
+    return Counter(term for text, times in fields for term, _ in list(words_of(text)) * times)
+
+
+def plain_scores(candidates: list[Candidate], text: str, lines: dict[str, float]) -> dict[str, float]:
+    """BM25 as the formula is written: every term of the message against every answer."""
+    counts = {candidate.slug: terms_of(candidate) for candidate in candidates}
+    mean = sum(terms.total() for terms in counts.values()) / len(candidates)
+    scores = {}
+    for candidate in candidates:
+        terms, score = counts[candidate.slug], 0.0
+        for term in {term for term, _ in list(words_of(text))[:WORDS_READ]}:
+            holders = sum(term in other for other in counts.values())
+            rarity = math.log(1 + (len(candidates) - holders + 0.5) / (holders + 0.5))
+            norm = K1 * (1 - B + B * terms.total() / mean)
+            score += rarity * terms[term] * (K1 + 1) / (terms[term] + norm)
+        likely = lines.get(candidate.line, 0.0) if lines else 1.0
+        scores[candidate.slug] = score * (LINE_FLOOR + (1 - LINE_FLOOR) * likely)
+    return scores
+
+
+def random_text(chance: random.Random, longest: int) -> str:
+    """Words of a small language, so that answers share some and messages repeat some."""
+    known = "visa tarjeta migrante retorno vehículo pensión AFP Brasil brasilero trabajos trabajo de para la".split()
+    return " ".join(chance.choices(known, k=chance.randint(0, longest)))
+
+
+def random_lines(chance: random.Random) -> dict[str, float]:
+    """Probabilities of the labels, some of them left out."""
+    return {label: chance.random() for label in (*LINES, NONE) if chance.random() < 0.8}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_ranking_is_that_of_the_plain_formula(seed: int) -> None:
+    chance = random.Random(seed)
+    candidates = [
+        Candidate(
+            f"answer-{number:02}",
+            random_text(chance, 4),
+            chance.choice((*LINES, NONE)),
+            tuple(random_text(chance, 3).split()),
+            random_text(chance, 30) + " texto",
+        )
+        for number in chance.sample(range(90), chance.randint(1, 20))
+    ]
+    text, lines = random_text(chance, chance.choice([3, 40, 900])), random_lines(chance)
+    expected = plain_scores(candidates, text, lines)
+    ranked = Index(candidates).rank(text, lines, limit=len(candidates))
+    assert {item.slug for item in ranked} == {slug for slug, score in expected.items() if round(score, 4) > 0}
+    assert [item.score for item in ranked] == pytest.approx(
+        [expected[item.slug] for item in ranked], abs=1e-4
+    )
+    assert ranked == sorted(ranked, key=lambda item: (-item.score, item.slug))
+    limit = chance.randint(0, 4)
+    assert Index(candidates).rank(text, lines, limit) == ranked[:limit]
+
+
+def test_the_words_shown_are_those_that_weigh_most_and_stand_in_the_answer() -> None:
+    index = Index([CARD, CAR, PENSION, Candidate("otra", "Migrante", "abroad", (), "tarjeta tarjeta")])
+    [best, *_] = index.rank("Migrante: ¿la Tarjeta TMR o el retornado? ¡Consulado!, vehículo", {})
+    assert best.slug == "tarjeta"
+    # "retornado" is in the title and a keyword; what another answer holds too weighs less.
+    assert best.words == ("retornado", "tmr", "consulado", "tarjeta")

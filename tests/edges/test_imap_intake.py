@@ -6,13 +6,15 @@ import dataclasses
 
 import pytest
 
+from helpdesk.db import utc_now
 from helpdesk.desk import intake
 from helpdesk.desk.intake import Poll
 from helpdesk.desk.lifecycle import MailState
 from helpdesk.desk.mailbox import Mailbox
 from helpdesk.desk.mailbox_check import check
 from helpdesk.desk.mailbox_lease import take_lease
-from helpdesk.mail.imap import KEYWORD
+from helpdesk.desk.receive import receive
+from helpdesk.mail.imap import KEYWORD, open_folder
 from tests.desk import Desk
 from tests.dovecot import Dovecot
 from tests.mails import mail
@@ -79,10 +81,6 @@ def test_F13_a_recreated_folder_reuses_uids_and_nothing_is_lost(
 def test_F12_a_mail_deleted_between_search_and_fetch_is_noted_and_the_rest_goes_on(
     desk: Desk, mailbox: Mailbox, imap_server: Dovecot, user: str
 ) -> None:
-    from helpdesk.db import utc_now
-    from helpdesk.desk.receive import receive
-    from helpdesk.mail.imap import open_folder
-
     imap_server.deliver(user, mail("Uno"), mail("Dos"))
     with open_folder(mailbox.account()) as folder:
         uids = folder.uids_after(0)
@@ -99,7 +97,6 @@ def test_F12_a_mail_deleted_between_search_and_fetch_is_noted_and_the_rest_goes_
 
 
 def test_a_vanished_mail_is_written_into_the_ledger(desk: Desk) -> None:
-    from helpdesk.db import utc_now
     from helpdesk.desk import ledger
     from helpdesk.desk.ledger import Folder
     from helpdesk.mail.imap import FetchedMail
@@ -158,3 +155,41 @@ def test_check_says_in_words_what_works_and_what_does_not(desk: Desk, mailbox: M
     assert not works
     assert "helpdesk mailbox resume real" in sentence
     assert "otra" not in sentence
+
+
+def test_F17_mail_that_a_person_moved_away_stays_a_ticket_and_hinders_nothing(
+    desk: Desk, mailbox: Mailbox, imap_server: Dovecot, user: str
+) -> None:
+    imap_server.deliver(user, mail("Uno"), mail("Dos", sender="otra@example.com"))
+    poll(desk, mailbox)
+    person = imap_server.client(user)
+    person.create_folder("Archivo")
+    person.move(person.search("ALL"), "Archivo")
+    imap_server.deliver(user, mail("Tres", sender="tercera@example.com"))
+    assert poll(desk, mailbox).filed.filed == 1
+    assert len(desk.tickets()) == len(desk.ledger()) == 3
+
+
+def test_mail_that_was_moved_away_before_it_could_be_marked_is_no_failure(
+    desk: Desk, mailbox: Mailbox, imap_server: Dovecot, user: str
+) -> None:
+    imap_server.deliver(user, mail("Uno"))
+    with open_folder(mailbox.account()) as folder:
+        receive(desk.sessions, mailbox, folder, now=utc_now(), max_bytes=25_000_000)
+    desk.worker.filer.file_all()
+    person = imap_server.client(user)
+    person.create_folder("Archivo")
+    person.move(person.search("ALL"), "Archivo")
+    done = poll(desk, mailbox)
+    assert (done.error, done.marked) == (None, 1)
+
+
+def test_a_worker_that_is_stopping_ends_after_the_chunk_in_hand_and_the_rest_comes_later(
+    desk: Desk, mailbox: Mailbox, imap_server: Dovecot, user: str
+) -> None:
+    imap_server.deliver(user, *(mail(f"Consulta {n}", sender=f"p{n}@example.com") for n in range(150)))
+    with open_folder(mailbox.account()) as folder:
+        options = {"now": utc_now(), "max_bytes": 25_000_000}
+        first = receive(desk.sessions, mailbox, folder, stopping=lambda: True, **options)  # type: ignore[arg-type]
+        rest = receive(desk.sessions, mailbox, folder, **options)  # type: ignore[arg-type]
+    assert (first, rest) == (100, 50)

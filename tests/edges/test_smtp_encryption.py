@@ -8,16 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import text
 
 from helpdesk.accounts.users import User
-from helpdesk.db import utc_now
+from helpdesk.cli import main
 from helpdesk.desk import health
 from helpdesk.desk.health import SMTP
 from helpdesk.desk.sending import send_due
 from tests import certificates
 from tests.certificates import Authority
 from tests.desk import Desk
+from tests.edges.conftest import environment
 from tests.outgoing import alarms, queue_reply, reply, send, smtp_server, trouble
 from tests.smtp_script import Script, running_script
 from tests.smtp_sink import running_sink
@@ -136,8 +138,8 @@ def test_F24_refused_credentials_stop_the_queue_before_the_account_is_locked_unt
         assert (found.failures, found.retry_at) == (3, None)
         assert alarms(due) == [health.TROUBLES[SMTP, "credentials"].sentence, health.HALTED_ES]
         assert send(due, port=sink.port, user="mesa", password=SECRET) == 0, "nobody said that it is mended"
-        with due.sessions.begin() as session:
-            assert health.resume(session, SMTP, utc_now())
+        said = CliRunner().invoke(main, ["mail", "resume-sending"], env=environment(due.settings))
+        assert "rechazó nuestro usuario o contraseña" in said.output
         assert send(due, port=sink.port, user="mesa", password=SECRET) == 1
     assert trouble(due) is None
     assert reply(due).tries == 1

@@ -15,7 +15,7 @@ from tests.web.conftest import PASSWORD, Person
 def addresses(app: Flask, method: str) -> list[str]:
     """An address for every route that answers a method, with made-up arguments."""
     adapter = app.url_map.bind("localhost")
-    made_up = {"number": "PI-2026-000001", "slug": "x", "filename": "desk.css"}
+    made_up = {"number": "PI-2026-000001", "slug": "x", "filename": "desk.css", "step": "probar"}
     found = []
     for rule in app.url_map.iter_rules():
         if method in (rule.methods or ()) and rule.endpoint not in PUBLIC_ENDPOINTS:

@@ -16,7 +16,7 @@ from tests.web.conftest import Person
 def test_an_empty_queue_says_when_mail_was_last_read(agent: Person) -> None:
     page = agent.get("/bandeja").text
     assert "Nada por responder." in page
-    assert "último correo leído nunca" in page
+    assert "todavía no se ha leído ningún correo" in page
 
 
 def test_tickets_show_who_what_line_and_how_long_they_wait(agent: Person, desk: Desk) -> None:
