@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := demo
-.PHONY: demo install test check fix bench shots lock docs clean-demo help
+.PHONY: demo install test check fix bench chaos fuzz shots lock docs clean-demo help
 RUN := python3 run.py exec
 
 demo: ## a whole desk on this machine (the default)
@@ -27,6 +27,13 @@ docs: ## write the generated pages again
 
 bench: ## measure; figures go to docs/performance.md by hand
 	@$(RUN) python -m tests.benchmarks $(ARGS)
+
+N ?= 1000
+chaos: ## kill workers N times (1000) on real servers, and count the mail
+	@$(RUN) python -m tests.chaos --kills $(N) $(ARGS)
+
+fuzz: ## N mutated mails (1000) through the parser
+	@$(RUN) python -m tests.fuzz --mails $(N) --jobs 2 $(ARGS)
 
 shots: ## take the docs' pictures again
 	@HELPDESK_SHOTS=docs/images $(RUN) python -m pytest -q tests/edges/test_browser.py -k letters

@@ -105,7 +105,11 @@ def begin(session: Session, claimed: Claimed, *, lease_s: float) -> bytes | None
     """
     ours = (Outgoing.id == claimed.id, Outgoing.fence == claimed.fence, text(ON_ITS_WAY))
     renewed = update(Outgoing).where(*ours).values(state=OutgoingState.HANDING, lease_until=_leased(lease_s))
-    return session.scalar(renewed.returning(Outgoing.content))
+    # This commit need not wait for the disk: should the database lose it, the mail is due again as it was. How the
+    # hand-over went is another matter (`settle`).
+    unhurried = func.set_config("synchronous_commit", "off", True)
+    row = session.execute(renewed.returning(Outgoing.content, unhurried)).one_or_none()
+    return row.content if row is not None else None
 
 
 def give_back(session: Session, mails: Sequence[Claimed]) -> None:

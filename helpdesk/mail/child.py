@@ -26,6 +26,7 @@ START_LIMIT_S = 60.0
 KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
 LENGTH_BYTES = 8
 PIPE_CHUNK = 1 << 20
+PIPE_CAPACITY = 1 << 16  # of Linux and macOS: no more comes at once, and asking for more only takes memory
 MAX_BLOCKS = 10_000
 MAX_JSON_BYTES = 64_000_000  # 2,000,000 characters three times over, as JSON with escapes
 SIGNALLED = 128  # the shell's way to tell which signal ended a process
@@ -218,7 +219,8 @@ class _Reader:
         """The next `size` bytes. Raises EOFError when the child has closed its pipe, TimeoutError when late."""
         if len(self._buffer) < size:
             self._fill(size)
-        taken = bytes(self._buffer[:size])
+        with memoryview(self._buffer) as view:
+            taken = bytes(view[:size])
         del self._buffer[:size]
         return taken
 
@@ -231,7 +233,7 @@ class _Reader:
             selector.register(self._handle, selectors.EVENT_READ)
             while len(self._buffer) < size:
                 _wait(selector, self._until)
-                chunk = os.read(self._handle, PIPE_CHUNK)
+                chunk = os.read(self._handle, PIPE_CAPACITY)
                 if not chunk:
                     raise EOFError("the child closed its pipe")
                 self._buffer += chunk

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from classifier import LINES, NONE
 from templates.catalogue import read_answers
 from templates.ranking import (
+    K1,
     KEYWORD_WEIGHT,
     LINE_FLOOR,
     STOP,
@@ -23,7 +24,6 @@ from templates.ranking import (
     B,
     Candidate,
     Index,
-    K1,
     fold,
     words_of,
 )
