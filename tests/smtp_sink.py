@@ -47,39 +47,47 @@ class Sink:
         """The mails whose envelope names an address."""
         return [mail for mail, (_, to) in zip(self.mails, self.envelopes, strict=True) if address in to]
 
-    async def handle_EHLO(
-        self, _server: Any, session: Any, _envelope: Any, hostname: str, responses: list[str]
-    ) -> list[str]:
-        """Count the connections; a second greeting after STARTTLS is the same one."""
-        session.host_name = hostname
-        self.connections += session.ssl is None
-        return responses
-
-    async def handle_RCPT(
-        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
-    ) -> str:
-        """Take the recipient, unless there is an answer for it."""
-        answer = self.recipients.get(address, ACCEPTED)
-        if answer == ACCEPTED:
-            envelope.rcpt_tos.append(address)
-        return answer
-
-    async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:
-        """Keep the mail when it is accepted; `drop` keeps it and hangs up before the answer."""
-        answer = self.answers.pop(0) if self.answers else ACCEPTED
-        if answer == ACCEPTED or answer == "drop":
-            self.raw.append(envelope.original_content)
-            self.envelopes.append((envelope.mail_from, envelope.rcpt_tos))
-        if answer == "drop":
-            _server.transport.abort()
-        return answer
-
     def sign_in(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         """Whether a user and password are right."""
         assert isinstance(data, LoginPassword)
         user, password = data.login.decode(), data.password.decode()
         self.sign_ins.append(user)
         return AuthResult(success=self.users.get(user) == password, handled=False)
+
+
+@dataclass(frozen=True)
+class Handler:
+    """What aiosmtpd calls. Not the sink itself: at each connection it looks at every attribute, `mails` too."""
+
+    sink: Sink
+
+    async def handle_EHLO(
+        self, _server: Any, session: Any, _envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """Count the connections; a second greeting after STARTTLS is the same one."""
+        session.host_name = hostname
+        self.sink.connections += session.ssl is None
+        return responses
+
+    async def handle_RCPT(
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        """Take the recipient, unless there is an answer for it."""
+        answer = self.sink.recipients.get(address, ACCEPTED)
+        if answer == ACCEPTED:
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:
+        """Keep the mail when it is accepted; `drop` keeps it and hangs up before the answer."""
+        sink = self.sink
+        answer = sink.answers.pop(0) if sink.answers else ACCEPTED
+        if answer == ACCEPTED or answer == "drop":
+            sink.raw.append(envelope.original_content)
+            sink.envelopes.append((envelope.mail_from, envelope.rcpt_tos))
+        if answer == "drop":
+            server.transport.abort()
+        return answer
 
 
 @contextmanager
@@ -92,7 +100,7 @@ def running_sink(
     """A sink on a free port, encrypted and with users as wished."""
     sink = Sink(free_port(), users=users or {})
     controller = Controller(
-        sink,
+        Handler(sink),
         hostname="127.0.0.1",
         port=sink.port,
         server_hostname="sink.example.com",  # else it asks a name server at each connection

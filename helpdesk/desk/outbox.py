@@ -38,7 +38,7 @@ class Outgoing(Base):
         Index("ix_outgoing_recipient", "recipient", "created_at"),
         Index("ix_outgoing_ticket_id", "ticket_id"),
         Index("ix_outgoing_notices", "created_at", postgresql_where=text("notice")),
-        Index("ix_outgoing_to_copy", "id", postgresql_where=text("state = 'sent' and copied_at is null")),
+        Index("ix_outgoing_to_copy", "id", postgresql_where=text("state = 'sent' and copied_at is null and not notice")),
         # Each recipient of a mail is a row with its own fate; all of them carry the same bytes.
         UniqueConstraint("message_id", "recipient"),
         UniqueConstraint("reply_id", "recipient"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from helpdesk.mail.headers import decode_words, one_line
 from helpdesk.mail.parsed import MAX_ADDRESSES, Address
@@ -43,6 +44,7 @@ class _Mailbox:
     doubtful: bool = False
 
 
+@lru_cache(maxsize=16)  # The sender is asked for by several rules.
 def read_addresses(value: str, *, strict: bool) -> tuple[tuple[Address, ...], tuple[str, ...]]:
     """Return the mailboxes of a header and the defects.
 

@@ -66,6 +66,8 @@ def decode_bytes(octets: bytes, charset: str | None) -> str:
 
     Text that is broken in a multi-byte charset keeps its good parts, with U+FFFD for the rest.
     """
+    if charset is None and octets.isascii():
+        return octets.decode("ascii")
     declared = find_codec(charset[:80]) if charset else None
     if declared and declared.startswith(_STATEFUL):
         return _shifted(octets, declared)

@@ -247,6 +247,9 @@ def _split_parameters(rest: str) -> Iterator[tuple[str, str]]:
 
 
 def _quoted(value: str, position: int) -> tuple[str, int]:
+    end = value.find('"', position)
+    if end >= 0 and "\\" not in value[position:end]:
+        return value[position:end], end + 1
     out = []
     while position < len(value) and value[position] != '"':
         if value[position] == "\\" and value[position + 1 : position + 2] in ('"', "\\"):

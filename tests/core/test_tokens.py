@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpdesk.mail.tokens import MAC_BYTES, REFERENCES_READ, make_message_id, ticket_of, tickets_of
+from helpdesk.mail.tokens import (
+    MAC_BYTES,
+    REFERENCES_READ,
+    make_message_id,
+    named_tickets,
+    plus_address,
+    ticket_of,
+)
 
 KEY = "k3y-0f-th3-t3sts-" + "x9Qw7" * 6
 DOMAIN = "infomigra.example.com"
@@ -133,12 +141,38 @@ def test_no_text_from_outside_is_taken_for_ours_or_stops_the_reading(text: str) 
 def test_tickets_are_named_nearest_first_and_once() -> None:
     first, second = make_message_id(KEY, 1, DOMAIN), make_message_id(KEY, 2, DOMAIN)
     again = make_message_id(KEY, 2, DOMAIN)
-    assert tickets_of(KEY, [second, "<foreign@example.com>", first, again]) == [2, 1]
-    assert tickets_of(KEY, []) == []
+    assert list(named_tickets(KEY, [second, "<foreign@example.com>", first, again]).tickets) == [2, 1]
+    assert list(named_tickets(KEY, []).tickets) == []
 
 
 def test_t14_only_the_first_twenty_ids_of_a_mail_are_read() -> None:
     foreign = [f"<{number}@example.com>" for number in range(REFERENCES_READ)]
     ours = make_message_id(KEY, 5, DOMAIN)
-    assert tickets_of(KEY, [*foreign[1:], ours]) == [5]
-    assert tickets_of(KEY, [*foreign, ours]) == []
+    assert list(named_tickets(KEY, [*foreign[1:], ours]).tickets) == [5]
+    assert list(named_tickets(KEY, [*foreign, ours]).tickets) == []
+
+
+def test_a_plus_address_names_the_ticket_of_its_message_id_in_any_case() -> None:
+    address = plus_address(make_message_id(KEY, 42, DOMAIN), "consultas@example.com")
+    assert address is not None
+    assert address.startswith("consultas+t.42.")
+    assert named_tickets(KEY, [], [address, address.upper()]).tickets == (42,)
+    assert named_tickets(KEY, [], [address.replace("+t.42.", "+t.43.")]).forged == 1
+
+
+def test_a_plus_address_that_would_be_too_long_is_none() -> None:
+    assert plus_address(make_message_id(KEY, 42, DOMAIN), f"{'c' * 40}@example.com") is None
+
+
+def test_a_forked_process_gives_out_nonces_of_its_own() -> None:
+    make_message_id(KEY, 1, DOMAIN)  # the parent has drawn
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, make_message_id(KEY, 1, DOMAIN).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        theirs = pipe.read().decode()
+    assert theirs != make_message_id(KEY, 1, DOMAIN)

@@ -126,7 +126,7 @@ def upgrade() -> None:
     op.create_index('ix_outgoing_notices', 'outgoing', ['created_at'], unique=False, postgresql_where=sa.text('notice'))
     op.create_index('ix_raw_mail_arrived_at', 'raw_mail', ['arrived_at', 'id'], unique=False)
     op.create_index('ix_raw_mail_state', 'raw_mail', ['state', 'arrived_at', 'id'], unique=False)
-    op.create_index('ix_outgoing_to_copy', 'outgoing', ['id'], unique=False, postgresql_where=sa.text("state = 'sent' and copied_at is null"))
+    op.create_index('ix_outgoing_to_copy', 'outgoing', ['id'], unique=False, postgresql_where=sa.text("state = 'sent' and copied_at is null and not notice"))
     op.create_unique_constraint(op.f('uq_outgoing_idempotency_key_recipient'), 'outgoing', ['idempotency_key', 'recipient'])
     op.create_unique_constraint(op.f('uq_outgoing_message_id_recipient'), 'outgoing', ['message_id', 'recipient'])
     op.create_unique_constraint(op.f('uq_outgoing_reply_id_recipient'), 'outgoing', ['reply_id', 'recipient'])
