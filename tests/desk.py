@@ -14,9 +14,9 @@ from helpdesk.db import Sessions, utc_now
 from helpdesk.desk import ledger
 from helpdesk.desk.answers import Catalogue
 from helpdesk.desk.filing import Counts, Filer
+from helpdesk.desk.health import ServiceHealth
 from helpdesk.desk.ledger import Folder, RawMail
 from helpdesk.desk.mailbox import Mailbox
-from helpdesk.desk.health import ServiceHealth
 from helpdesk.desk.outbox import Outgoing
 from helpdesk.desk.sending import send_due
 from helpdesk.desk.sorting import Sorter

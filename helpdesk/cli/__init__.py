@@ -9,7 +9,8 @@ import sys
 from typing import Any
 
 import click
-from sqlalchemy.exc import OperationalError
+from psycopg.errors import UndefinedColumn, UndefinedTable
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from helpdesk.cli.accounts import user
 from helpdesk.cli.database import db
@@ -19,6 +20,8 @@ from helpdesk.cli.processes import demo, web, worker
 from helpdesk.cli.sending import resume_sending
 from helpdesk.cli.sorting import classify, suggest
 from helpdesk.errors import HelpdeskError
+
+SCHEMA_ERRORS = (UndefinedTable, UndefinedColumn)
 
 
 class Tree(click.Group):
@@ -32,6 +35,10 @@ class Tree(click.Group):
             click.echo(str(error), err=True)
         except OperationalError:
             click.echo("DATABASE_URL: the database does not answer.", err=True)
+        except ProgrammingError as error:
+            if not isinstance(error.orig, SCHEMA_ERRORS):
+                raise
+            click.echo("DATABASE_URL: the schema is not up to date; run `helpdesk db upgrade`.", err=True)
         sys.exit(2)
 
 

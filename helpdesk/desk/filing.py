@@ -19,6 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -27,9 +28,10 @@ from helpdesk import failpoints
 from helpdesk.db import Sessions, utc_now, written_together
 from helpdesk.desk import ledger
 from helpdesk.desk.answers import Catalogue
-from helpdesk.desk.group import Item, open_group, staff
+from helpdesk.desk.group import Item, is_believed, open_group, staff
 from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.lifecycle import MailState
+from helpdesk.desk.mailbox import Mailbox, MailboxKind
 from helpdesk.desk.placing import place
 from helpdesk.desk.sorting import Sorter
 from helpdesk.errors import HelpdeskError
@@ -96,18 +98,22 @@ class Filer:
             ledger.set_aside_exhausted(session, self.settings.filing_attempts)
             batch = ledger.claim(session, limit=BATCH, lease_s=self.settings.lease_s)
             ours = {*staff(session), *self.settings.own} if batch else set()
+            files = set(session.scalars(_IMPORTS)) if batch else set()
         failpoints.hit("after-filing-claim")
-        items = [self._read(raw, ours) for raw in batch]
+        items = [self._read(raw, ours, from_file=raw.mailbox_id in files) for raw in batch]
         failpoints.hit("after-parsing")
         predictions = self.sorter.predict([_words(item) for item in items])
         return [replace(item, prediction=found) for item, found in zip(items, predictions, strict=True)]
 
-    def _read(self, raw: RawMail, ours: set[str]) -> Item:
+    def _read(self, raw: RawMail, ours: set[str], *, from_file: bool) -> Item:
         try:
             mail = self.parser.parse(raw.raw or b"")
         except ParseFailed as failure:
             return Item(raw.id, failure, None)
-        return Item(raw.id, mail, None, any(person.address.lower() in ours for person in mail.sender))
+        # What somebody brought from files never passed our border; it came into our hands another way.
+        believed = from_file or is_believed(mail, self.settings.borders)
+        ours_wrote = believed and any(person.address.lower() in ours for person in mail.sender)
+        return Item(raw.id, mail, None, believed, ours_wrote)
 
     def _file_group(self, group: list[Item]) -> list[MailState]:
         """File some mails in one transaction; when one of them cannot be filed, each in its own."""
@@ -149,6 +155,7 @@ class Filer:
         return states
 
 
+_IMPORTS = select(Mailbox.id).where(Mailbox.kind == MailboxKind.IMPORT.value)
 _EMPTY = classifier.Text("", "")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, select, text
@@ -30,6 +31,7 @@ from helpdesk.desk.ticket import (
     find_or_add_requesters,
     open_numbers,
 )
+from helpdesk.mail.authentication import border_verdict
 from helpdesk.mail.parsed import ParsedMail
 from helpdesk.mail.sandbox import ParseFailed
 from helpdesk.settings import Settings
@@ -43,11 +45,16 @@ Likeness = tuple[str | None, str | None, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A message of the ledger with what was read out of it; `staff` says that a person of the desk wrote it."""
+    """A message of the ledger with what was read out of it.
+
+    `believed`: our mail border does not deny that the sender is who he says; `staff`: then a person of the desk
+    wrote it.
+    """
 
     raw_id: int
     mail: Parsed
     prediction: classifier.Prediction | None
+    believed: bool = True
     staff: bool = False
 
     @property
@@ -120,6 +127,8 @@ def open_group(
     people = [item.sender for item in readable if not rows[item.raw_id].sent]
     senders = {person.address.lower() for person in people if person is not None}
     same_mail, message_ids = _same_mail(session, list(mails.values()))
+    requesters = find_or_add_requesters(session, [person for person in people if person], now)
+    numbers = open_numbers(session, now)  # before the tickets: whoever wants both locks them in this order
     return Group(
         session=session,
         settings=settings,
@@ -129,8 +138,8 @@ def open_group(
         rows=rows,
         ids=draw_ids(session, len(items)),
         known=look_up(session, mails, settings.key),
-        requesters=find_or_add_requesters(session, [person for person in people if person], now),
-        numbers=open_numbers(session, now),
+        requesters=requesters,
+        numbers=numbers,
         budget=open_budget(session, senders, settings, now),
         mailboxes={row.id: row for row in session.scalars(select(Mailbox))},
         staff=staff(session),
@@ -150,6 +159,15 @@ def draw_ids(session: Session, count: int) -> list[Ids]:
 def staff(session: Session) -> dict[str, User]:
     """The people of the desk by their address."""
     return {user.email: user for user in session.scalars(select(User).where(User.active))}
+
+
+def is_believed(mail: ParsedMail, borders: Collection[str]) -> bool:
+    """Whether the sender is who he says, as far as our own mail border can tell (T06, T12).
+
+    Where a border is configured, mail that it did not check did not come through it.
+    """
+    verdict = border_verdict(mail.headers, borders)
+    return not borders or (verdict.is_verified and verdict.dmarc != "fail")
 
 
 def likeness(mail: ParsedMail, body_sha256: str | None) -> Likeness:

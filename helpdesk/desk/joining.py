@@ -11,21 +11,34 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from helpdesk.accounts.users import User
 from helpdesk.db import JSON
+from helpdesk.desk.handover import (
+    clock_moved,
+    clock_of,
+    hand_over,
+    let_in,
+    let_out,
+    lock_both,
+    message_ids,
+    restore_clock,
+    take_over_clock,
+    waits,
+)
 from helpdesk.desk.lifecycle import TicketStatus
 from helpdesk.desk.message import Direction, Message
-from helpdesk.desk.outbox import Outgoing
 from helpdesk.desk.ticket import (
     Event,
-    Participant,
+    Requester,
     Ticket,
     TicketLink,
     change_status,
+    check_not_merged,
     close_numbers,
+    is_on_ticket,
     link,
     lock_ticket,
     open_numbers,
@@ -42,147 +55,97 @@ class By:
     now: dt.datetime
 
 
-def merge(session: Session, ticket: Ticket, target: Ticket, by: By, *, why: str = "") -> None:
+def merge(
+    session: Session, ticket: Ticket, target: Ticket, by: By, *, why: str = "", clock: bool = True
+) -> None:
     """Move everything of a ticket into another one; later mail to the first goes there too. Raises NotAllowed.
 
-    The address of the first ticket's requester may write to the other one from now on.
+    The address of the first ticket's requester may write to the other one from now on. `clock`: whoever waited on
+    the first ticket waits on the other.
     """
-    _lock_both(session, ticket, target)
+    lock_both(session, ticket, target)
     if ticket.id == target.id:
         raise NotAllowed("Una atención no se puede unir consigo misma.")
     if ticket.merged_into_id is not None or target.merged_into_id is not None:
         raise NotAllowed("Una de las dos atenciones ya está unida a otra.")
+    moved = message_ids(session, ticket)
     detail: JSON = {
         "into": target.number,
         "into_id": target.id,
-        "messages": _move_all(session, ticket, target),
+        "messages": moved,
         "status": ticket.status,
         "review_of": ticket.review_of_id,
-        "target": _clock_of(target),
-        "participants": _let_in(session, target, ticket, by),
+        "target": clock_of(target),
     }
-    _take_over_clock(session, ticket, target, by)
-    change_status(
-        session, ticket, TicketStatus.CLOSED, now=by.now, actor=by.actor, why=f"unida a {target.number}"
-    )
+    hand_over(session, moved, ticket, target)
+    let_in(session, ticket, target, actor=by.actor, now=by.now)
+    if clock and ticket.status == TicketStatus.OPEN:
+        said = f"se le unió {ticket.number}"
+        take_over_clock(session, target, ticket.waiting_since, actor=by.actor, now=by.now, why=said)
+    _set_status(session, ticket, TicketStatus.CLOSED, by, f"unida a {target.number}")
     ticket.merged_into_id, ticket.review_of_id = target.id, None
     ticket.updated_at = target.updated_at = by.now
     _say(session, target, "absorbed", by, of=ticket.number)
     _say(session, ticket, "merged", by, why=why, **detail)
 
 
-def _lock_both(session: Session, one: Ticket, other: Ticket) -> None:
-    for ticket in sorted({one.id: one, other.id: other}.values(), key=lambda row: row.id):
-        lock_ticket(session, ticket)
+def _set_status(session: Session, ticket: Ticket, status: TicketStatus, by: By, why: str) -> None:
+    change_status(session, ticket, status, now=by.now, actor=by.actor, why=why)
 
 
 def _say(session: Session, ticket: Ticket, kind: str, by: By, *, why: str = "", **detail: Any) -> None:
     record(session, ticket, kind, now=by.now, actor=by.actor, why=why, **detail)
 
 
-def _move(session: Session, ids: Sequence[int], target_id: int) -> None:
-    for table, column in ((Message, Message.id), (Outgoing, Outgoing.reply_id)):
-        session.execute(update(table).where(column.in_(ids)).values(ticket_id=target_id))
-
-
-def _move_all(session: Session, ticket: Ticket, target: Ticket) -> list[int]:
-    ids = list(session.scalars(select(Message.id).where(Message.ticket_id == ticket.id)))
-    _move(session, ids, target.id)
-    session.expire(ticket, ["messages"])
-    session.expire(target, ["messages"])
-    return ids
-
-
-def _let_in(session: Session, target: Ticket, ticket: Ticket, by: By) -> list[int]:
-    """The addresses of a ticket may write to the other one from now on; returns the rows that were made."""
-    people = {person.address: person.name for person in ticket.participants}
-    if ticket.requester is not None:
-        people[ticket.requester.email] = ticket.requester.name
-    known = {person.address for person in target.participants}
-    if target.requester is not None:
-        known.add(target.requester.email)
-    made = [
-        Participant(ticket_id=target.id, address=address, name=name, added_at=by.now, added_by_id=by.actor.id)
-        for address, name in people.items()
-        if address not in known
-    ]
-    session.add_all(made)
-    session.flush()
-    session.expire(target, ["participants"])
-    return [row.id for row in made]
-
-
-def _clock_of(ticket: Ticket) -> JSON:
-    return {"status": ticket.status, "waiting_since": ticket.waiting_since.isoformat()}
-
-
-def _take_over_clock(session: Session, ticket: Ticket, target: Ticket, by: By) -> None:
-    """Whoever waited on the first ticket goes on waiting on the other."""
-    if ticket.status != TicketStatus.OPEN:
-        return
-    already = target.status == TicketStatus.OPEN
-    target.waiting_since = (
-        min(target.waiting_since, ticket.waiting_since) if already else ticket.waiting_since
-    )
-    why = f"se le unió {ticket.number}"
-    change_status(session, target, TicketStatus.OPEN, now=by.now, actor=by.actor, why=why)
-
-
 def _undo_merge(session: Session, ticket: Ticket, event: Event, by: By) -> None:
     target = session.get_one(Ticket, event.detail["into_id"])
-    _lock_both(session, ticket, target)
     if ticket.merged_into_id != target.id:
         raise NotAllowed("La atención ya no está unida a aquella.")
-    still_there = select(Message.id).where(
-        Message.id.in_(event.detail["messages"]), Message.ticket_id == target.id
-    )
-    _move(session, list(session.scalars(still_there)), ticket.id)
-    session.execute(delete(Participant).where(Participant.id.in_(event.detail["participants"])))
+    if target.merged_into is not None:
+        raise NotAllowed(
+            f"{target.number} está unida a su vez a {target.merged_into.number}: deshaga primero eso."
+        )
+    back = message_ids(session, target, event.detail["messages"])
+    hand_over(session, back, target, ticket)
     ticket.merged_into_id, ticket.review_of_id = None, event.detail["review_of"]
-    change_status(
-        session,
-        ticket,
-        TicketStatus(event.detail["status"]),
-        now=by.now,
-        actor=by.actor,
-        why="unión deshecha",
-    )
-    _restore_clock(session, target, event.detail["target"], by)
-    for row in (ticket, target):
-        session.expire(row, ["messages", "participants"])
-
-
-def _restore_clock(session: Session, target: Ticket, before: JSON, by: By) -> None:
-    """The other ticket's state, unless somebody has written on it since."""
-    wrote = select(Message.id).where(Message.ticket_id == target.id, Message.at > target.updated_at).limit(1)
-    if session.scalar(wrote) is None:
-        target.waiting_since = dt.datetime.fromisoformat(before["waiting_since"])
-        status = TicketStatus(before["status"])
-        change_status(session, target, status, now=by.now, actor=by.actor, why="unión deshecha")
+    let_out(session, ticket, target)
+    why = "unión deshecha"
+    _set_status(session, ticket, TicketStatus(event.detail["status"]), by, why)
+    restore_clock(session, target, event.detail["target"], event, actor=by.actor, now=by.now, why=why)
 
 
 def move(session: Session, ticket: Ticket, message: Message, target: Ticket, by: By) -> None:
-    """Move one message to another ticket. Raises NotAllowed for a ticket's only message: that is a merge."""
-    _lock_both(session, ticket, target)
+    """Move one message to another ticket, which waits with it if the first one did.
+
+    Raises NotAllowed for a ticket's only message: that is a merge.
+    """
+    lock_both(session, ticket, target)
     if ticket.id == target.id:
         raise NotAllowed("El mensaje ya está en esa atención.")
     if target.merged_into_id is not None:
         raise NotAllowed("Esa atención está unida a otra.")
     _check_something_stays(session, ticket, [message])
-    _move(session, [message.id], target.id)
-    for row in (ticket, target):
-        session.expire(row, ["messages"])
-        row.updated_at = by.now
+    before = clock_of(target)
+    hand_over(session, [message.id], ticket, target)
+    if waits(ticket, message):
+        said = f"se movió aquí un mensaje de {ticket.number}"
+        take_over_clock(session, target, message.at, actor=by.actor, now=by.now, why=said)
+    ticket.updated_at = target.updated_at = by.now
     _say(session, target, "moved_here", by, of=ticket.number, message=message.id)
-    _say(session, ticket, "moved", by, to=target.number, to_id=target.id, messages=[message.id])
+    moved: JSON = {"to": target.number, "to_id": target.id, "messages": [message.id], "target": before}
+    _say(session, ticket, "moved", by, **moved)
 
 
 def _check_something_stays(session: Session, ticket: Ticket, leaving: Sequence[Message]) -> None:
+    """As the database knows it: somebody else may have moved them a moment ago."""
     ids = [message.id for message in leaving]
-    if any(message.ticket_id != ticket.id for message in leaving):
+    if len(message_ids(session, ticket, ids)) < len(ids):
         raise NotAllowed("Ese mensaje no es de esta atención.")
     stays = select(Message.id).where(
-        Message.ticket_id == ticket.id, Message.id.not_in(ids), Message.direction != Direction.NOTE.value
+        Message.ticket_id == ticket.id,
+        Message.id.not_in(ids),
+        Message.direction != Direction.NOTE.value,
+        Message.undone_at.is_(None),
     )
     if session.scalar(stays.limit(1)) is None:
         raise NotAllowed("Es el único mensaje de la atención: únala a la otra.")
@@ -190,15 +153,13 @@ def _check_something_stays(session: Session, ticket: Ticket, leaving: Sequence[M
 
 def _undo_move(session: Session, ticket: Ticket, event: Event, by: By) -> None:
     target = session.get_one(Ticket, event.detail["to_id"])
-    _lock_both(session, ticket, target)
-    found = session.scalars(
-        select(Message.id).where(Message.id.in_(event.detail["messages"]), Message.ticket_id == target.id)
-    ).all()
+    found = message_ids(session, target, event.detail["messages"])
     if not found:
         raise NotAllowed("El mensaje ya no está en aquella atención.")
-    _move(session, found, ticket.id)
-    for row in (ticket, target):
-        session.expire(row, ["messages"])
+    hand_over(session, found, target, ticket)
+    if before := event.detail.get("target"):
+        why = "movimiento deshecho"
+        restore_clock(session, target, before, event, actor=by.actor, now=by.now, why=why)
 
 
 def split(session: Session, ticket: Ticket, messages: Sequence[Message], by: By) -> Ticket:
@@ -212,18 +173,25 @@ def split(session: Session, ticket: Ticket, messages: Sequence[Message], by: By)
     made = _new_ticket(session, ticket, inbound, numbers.take(), by)
     close_numbers(session, numbers)
     ids = [message.id for message in messages]
-    _move(session, ids, made.id)
-    session.expire(ticket, ["messages"])
+    hand_over(session, ids, ticket, made)
     link(session, made, ticket, "split_from", now=by.now, actor=by.actor)
     _say(session, made, "opened", by, why=f"separada de {ticket.number}")
     _say(session, ticket, "split", by, to=made.number, to_id=made.id, messages=ids)
     return made
 
 
+def _asks(session: Session, ticket: Ticket, first: Message) -> int | None:
+    """Whose matter a message is: its sender's, so that no answer to it goes to somebody else on the ticket."""
+    if first.automatic or not is_on_ticket(ticket, first.sender_address):
+        return ticket.requester_id
+    known = session.scalar(select(Requester.id).where(Requester.email == first.sender_address))
+    return known or ticket.requester_id
+
+
 def _new_ticket(session: Session, ticket: Ticket, first: Message, number: str, by: By) -> Ticket:
     made = Ticket(
         number=number,
-        requester_id=ticket.requester_id,
+        requester_id=_asks(session, ticket, first),
         subject=first.subject or ticket.subject,
         snippet=" ".join(first.new_text.split())[:160],
         line=ticket.line,
@@ -241,11 +209,13 @@ def _new_ticket(session: Session, ticket: Ticket, first: Message, number: str, b
 
 def _undo_split(session: Session, ticket: Ticket, event: Event, by: By) -> None:
     """The messages return; the ticket that was made stays in the records, merged into the first."""
-    merge(session, session.get_one(Ticket, event.detail["to_id"]), ticket, by, why="separación deshecha")
+    made = session.get_one(Ticket, event.detail["to_id"])
+    merge(session, made, ticket, by, why="separación deshecha", clock=clock_moved(session, made, after=event))
 
 
 def link_by_hand(session: Session, ticket: Ticket, other: Ticket, by: By) -> None:
     """Say that two tickets have to do with each other. Raises NotAllowed for one and the same."""
+    lock_both(session, ticket, other)
     if ticket.id == other.id:
         raise NotAllowed("Una atención no se enlaza consigo misma.")
     link(session, ticket, other, "see_also", now=by.now, actor=by.actor)
@@ -284,7 +254,7 @@ def accept_stranger(session: Session, ticket: Ticket, by: By) -> None:
 
 def keep_apart(session: Session, ticket: Ticket, by: By) -> None:
     """ "Por revisar": the mail is a matter of its own; the link to what it names stays. Raises NotAllowed."""
-    lock_ticket(session, ticket)
+    lock_both(session, ticket, ticket.review_of or ticket)
     if ticket.review_of is None:
         raise NotAllowed("Esta atención ya fue revisada.")
     named = ticket.review_of
@@ -297,7 +267,9 @@ def _undo_keep_apart(session: Session, ticket: Ticket, event: Event, by: By) -> 
     ticket.review_of_id = event.detail["named_id"]
     session.execute(
         delete(TicketLink).where(
-            TicketLink.ticket_id == ticket.id, TicketLink.other_id == event.detail["named_id"]
+            TicketLink.ticket_id == ticket.id,
+            TicketLink.other_id == event.detail["named_id"],
+            TicketLink.kind == "mentions",
         )
     )
 
@@ -325,10 +297,13 @@ def undoable(events: Sequence[Event]) -> set[int]:
 
 def undo(session: Session, ticket: Ticket, event: Event, by: By) -> None:
     """Go back on one act. Raises NotAllowed when it cannot be undone, or was undone before."""
-    lock_ticket(session, ticket)
+    other = event.detail.get("into_id") or event.detail.get("to_id")
+    lock_both(session, ticket, session.get_one(Ticket, other) if other else ticket)
     events = session.scalars(select(Event).where(Event.ticket_id == ticket.id)).all()
     if event.ticket_id != ticket.id or event.id not in undoable(events):
         raise NotAllowed("Eso no se puede deshacer, o ya se deshizo.")
+    if event.kind != "merged":
+        check_not_merged(ticket)  # what returns would be seen by nobody
     UNDO[event.kind](session, ticket, event, by)
     ticket.updated_at = by.now
     _say(session, ticket, "undone", by, event=event.id, of=event.kind)

@@ -10,7 +10,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, or_, select, text
 from sqlalchemy.orm import Mapped, Session, defer, mapped_column, relationship
 
 from helpdesk.accounts.users import User
@@ -38,7 +38,11 @@ class Outgoing(Base):
         Index("ix_outgoing_recipient", "recipient", "created_at"),
         Index("ix_outgoing_ticket_id", "ticket_id"),
         Index("ix_outgoing_notices", "created_at", postgresql_where=text("notice")),
-        Index("ix_outgoing_to_copy", "id", postgresql_where=text("state = 'sent' and copied_at is null and not notice")),
+        Index(
+            "ix_outgoing_to_copy",
+            "id",
+            postgresql_where=text("state = 'sent' and copied_at is null and not notice"),
+        ),
         # Each recipient of a mail is a row with its own fate; all of them carry the same bytes.
         UniqueConstraint("message_id", "recipient"),
         UniqueConstraint("reply_id", "recipient"),
@@ -92,14 +96,13 @@ def queue_of_ticket(session: Session, ticket: Ticket) -> dict[int, list[Outgoing
     return dict(found)
 
 
-def failed_outgoing(session: Session, ticket: Ticket) -> Sequence[Outgoing]:
-    """The mails of a ticket's replies that no server took, oldest first: somebody must look."""
-    query = select(Outgoing).where(
-        Outgoing.ticket_id == ticket.id,
-        Outgoing.reply_id.is_not(None),
-        Outgoing.state == OutgoingState.FAILED.value,
+def undelivered(session: Session, tickets: Sequence[Ticket]) -> set[int]:
+    """Which of these tickets, by id, have a reply that some server refused for good or that came back."""
+    failed = or_(Outgoing.state == OutgoingState.FAILED.value, Outgoing.bounced_at.is_not(None))
+    query = select(Outgoing.ticket_id).where(
+        Outgoing.ticket_id.in_([ticket.id for ticket in tickets]), Outgoing.reply_id.is_not(None), failed
     )
-    return session.scalars(query.order_by(Outgoing.id).options(defer(Outgoing.content))).all()
+    return set(session.scalars(query.distinct()))
 
 
 def _rows_of(session: Session, reply: Message) -> Sequence[Outgoing]:

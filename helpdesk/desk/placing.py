@@ -16,17 +16,16 @@ from helpdesk.desk.files import attach
 from helpdesk.desk.group import HOUR, Group, Ids, Item, draw_ids, likeness
 from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.lifecycle import MailState, TicketStatus
-from helpdesk.desk.mailbox import IMPORTED_CLOSED
+from helpdesk.desk.mailbox import IMPORTED_CLOSED, MailboxKind
 from helpdesk.desk.message import Direction, Message
 from helpdesk.desk.notices import acknowledge
 from helpdesk.desk.outbox import hold_scheduled
 from helpdesk.desk.sorting import sort
 from helpdesk.desk.suggestions import suggest
 from helpdesk.desk.threading import Thread, find_thread
-from helpdesk.desk.ticket import Event, Ticket, change_status, link, lock_ticket, record
+from helpdesk.desk.ticket import Event, Ticket, change_status, link, record
 from helpdesk.desk.words import PARSER_REASONS_ES
 from helpdesk.desk.written_elsewhere import place_answer, place_sent
-from helpdesk.mail.authentication import border_verdict
 from helpdesk.mail.parsed import ParsedMail
 from helpdesk.mail.sandbox import ParseFailed
 
@@ -78,13 +77,11 @@ def _place_readable(group: Group, position: int, raw: RawMail, item: Item, ids: 
         return _settle(raw, *outcome)
     if item.staff and (answered := place_answer(group, raw, item)) is not None:
         return _settle(raw, *answered)
-    sender = item.sender.address.lower() if item.sender and believed(group, item.parsed) else None
-    thread = find_thread(group.known, raw.id, item.parsed, sender=sender)
-    automatic = _automatic(group, raw, item, thread)
-    if thread.ticket is not None and _closed_too_long(group, thread.ticket, automatic):
-        thread = Thread(
-            None, f"la atención {thread.ticket.number} se cerró hace tiempo", follows=thread.ticket
-        )
+    sender = item.sender.address.lower() if item.sender and item.believed else None
+    automatic = _automatic(group, raw, item)
+    # What a machine says of an old ticket stays with it: it never opens it.
+    closed_before = None if automatic else group.now - dt.timedelta(days=group.settings.reopen_days)
+    thread = find_thread(group.known, raw.id, item.parsed, sender=sender, closed_before=closed_before)
     if thread.ticket is not None:
         ticket = _join(group, thread, raw, item, automatic)
     else:
@@ -92,12 +89,7 @@ def _place_readable(group: Group, position: int, raw: RawMail, item: Item, ids: 
     return _settle(raw, MailState.FILED, f"{ticket.number}: {thread.why}")
 
 
-def believed(group: Group, mail: ParsedMail) -> bool:
-    """Whether our own mail border, if it says anything, does not deny that the sender is who he says (T06)."""
-    return border_verdict(mail.headers, group.settings.borders).dmarc != "fail"
-
-
-def _automatic(group: Group, raw: RawMail, item: Item, thread: Thread) -> str | None:
+def _automatic(group: Group, raw: RawMail, item: Item) -> str | None:
     """Why nobody must be answered: by the mail's own marks, by whose it is, or because there are too many (T56)."""
     if item.parsed.automatic or item.passed_on:
         return item.parsed.automatic
@@ -114,19 +106,14 @@ def _automatic(group: Group, raw: RawMail, item: Item, thread: Thread) -> str | 
 
 def is_import(group: Group, raw: RawMail) -> bool:
     """Whether the mail was brought from files."""
-    return group.mailboxes[raw.mailbox_id].kind == "import"
-
-
-def _closed_too_long(group: Group, ticket: Ticket, automatic: str | None) -> bool:
-    limit = group.now - dt.timedelta(days=group.settings.reopen_days)
-    return automatic is None and ticket.closed_at is not None and ticket.closed_at < limit
+    return group.mailboxes[raw.mailbox_id].kind == MailboxKind.IMPORT.value
 
 
 def _join(group: Group, thread: Thread, raw: RawMail, item: Item, automatic: str | None) -> Ticket:
     """Add a mail to its ticket's history. A person's mail opens the ticket again; a machine's never does."""
     session, now, ticket = group.session, group.now, thread.ticket
     assert ticket is not None
-    lock_ticket(session, ticket)
+    session.flush()  # what the mails before it in this group did to the ticket (it is locked: `look_up`)
     own = draw_ids(session, 1)[0]  # newer than anything an agent has seen on this ticket
     message = add_inbound(group, ticket, raw, item, own.message, automatic)
     failpoints.hit("inside-filing")
@@ -178,12 +165,15 @@ def note_bounce(group: Group, thread: Thread, mail: ParsedMail) -> None:
         return
     why = f"{returned.recipient} {report.status or ''}".strip()
     record(session, ticket, "bounced", now=now, why=why, message=returned.reply_id)
-    if returned.bounced_at is None:
-        returned.bounced_at = now
-    if returned.reply is not None and returned.reply.bounced_at is None:
+    if returned.bounced_at is not None:
+        return
+    returned.bounced_at = now
+    if returned.reply is None:
+        return
+    if returned.recipient == returned.reply.recipient:  # of a copy, its own row tells
         returned.reply.bounced_at = now
         returned.reply.bounce_status = report.status
-        change_status(session, ticket, TicketStatus.OPEN, now=now, actor=None, why="la respuesta no llegó")
+    change_status(session, ticket, TicketStatus.OPEN, now=now, actor=None, why="la respuesta no llegó")
 
 
 def _open(group: Group, thread: Thread, raw: RawMail, item: Item, ids: Ids, automatic: str | None) -> Ticket:
@@ -212,7 +202,7 @@ def _open(group: Group, thread: Thread, raw: RawMail, item: Item, ids: Ids, auto
 def _no_notice(group: Group, raw: RawMail, item: Item) -> str | None:
     if is_import(group, raw):
         return "correo importado"
-    return None if believed(group, item.parsed) else "nuestro servidor de correo no confirma al remitente"
+    return None if item.believed else "nuestro servidor de correo no confirma al remitente"
 
 
 def imported_closed(group: Group, raw: RawMail) -> bool:
@@ -226,6 +216,7 @@ def _relate(group: Group, ticket: Ticket, thread: Thread, automatic: str | None,
         record(session, ticket, "forged_token", now=now, tokens=forged)
     if thread.follows is not None:
         link(session, ticket, thread.follows, "follows", now=now, why=thread.why)
+        group.known.followers.setdefault(thread.follows.id, []).append(ticket.id)
     if thread.review_of is None:
         return
     if automatic:

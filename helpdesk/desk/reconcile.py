@@ -140,6 +140,10 @@ def reconcile_one(
         error = trouble
     except SettingsError as wrong:
         error = MailboxUnreachable(str(wrong), Trouble.SETTINGS)
+    except Exception as mistake:
+        # The lease goes back either way, but a run that broke is no success.
+        error = MailboxUnreachable(f"error inesperado ({type(mistake).__name__})", Trouble.PROTOCOL)
+        raise
     finally:
         with sessions.begin() as session:
             end_lease(session, mailbox_id, holder, error)

@@ -103,6 +103,8 @@ def reply_subject(ticket: Ticket) -> str:
 
 def check_sendable(session: Session, ticket: Ticket, draft: Draft, now: dt.datetime) -> str:
     """The recipient's address. Raises ReplyRefused or StaleReply with a sentence for the agent."""
+    if ticket.merged_into is not None:
+        raise StaleReply(f"La atención se unió a {ticket.merged_into.number}: responda en aquella.")
     if ticket.requester is None:
         raise ReplyRefused("No se conoce el correo del remitente: no es posible responder.")
     if not draft.text.strip():

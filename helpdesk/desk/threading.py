@@ -8,19 +8,20 @@ group of mails at once; the decision itself is made here, in memory.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from helpdesk.desk.message import Message
 from helpdesk.desk.outbox import Outgoing
-from helpdesk.desk.ticket import NUMBER_PREFIX, Ticket, is_on_ticket
+from helpdesk.desk.ticket import NUMBER_PREFIX, Ticket, TicketLink, is_on_ticket
 from helpdesk.mail.parsed import ParsedMail
-from helpdesk.mail.tokens import REFERENCES_READ, Named, named_tickets
+from helpdesk.mail.tokens import REFERENCES_READ, Named, named_tickets, ticket_of
 
 MERGES_FOLLOWED = 20
 NUMBERS_READ = 5
@@ -69,6 +70,7 @@ class Known:
     by_number: dict[str, int] = field(default_factory=dict)
     by_message_id: dict[str, list[int]] = field(default_factory=dict)
     returned: dict[tuple[str, str | None], Outgoing] = field(default_factory=dict)
+    followers: dict[int, list[int]] = field(default_factory=dict)  # of a ticket that was closed long ago
 
     def learn(self, ticket: Ticket, message_id: str | None) -> None:
         """A message was just filed: the next mail may answer it."""
@@ -112,11 +114,14 @@ _DELIVERED = frozenset({"delivered-to", "envelope-to", "x-original-to"})
 def look_up(session: Session, mails: dict[int, ParsedMail], key: str) -> Known:
     """Everything that the database knows of the tickets these mails name, in a few queries for all of them.
 
-    `mails` are by their ledger row.
+    `mails` are by their ledger row. The tickets are held until the commit, so that what is decided about a mail is
+    still true when it is written: nobody merges or closes them meanwhile.
     """
     known = Known({row: named_tickets(key, named_ids(mail), addressed(mail)) for row, mail in mails.items()})
     ids = {ticket_id for named in known.named.values() for ticket_id in named.tickets}
     ids |= _look_up_references(session, known, {name for mail in mails.values() for name in named_ids(mail)})
+    for row, mail in mails.items():
+        known.named[row] = _where_they_are_now(known, row, mail, key)
     ids |= _look_up_reports(session, known, list(mails.values()))
     numbers = {number for mail in mails.values() for number in numbers_in(mail.subject)}
     _look_up_tickets(session, known, ids, numbers)
@@ -132,22 +137,50 @@ def _look_up_references(session: Session, known: Known, named: set[str]) -> set[
     return {ticket_id for ids in known.by_message_id.values() for ticket_id in ids}
 
 
+def _where_they_are_now(known: Known, row: int, mail: ParsedMail, key: str) -> Named:
+    """The tickets that a mail's tokens name, with a message of ours that was moved or split off where it is now."""
+    named = known.named[row]
+    tickets: dict[int, None] = {}
+    for name in named_ids(mail) if named.tickets else ():
+        made_for = ticket_of(key, name)
+        if made_for is not None:
+            tickets |= dict.fromkeys(known.by_message_id.get(name, [made_for]))
+    return Named((*tickets, *(ticket for ticket in named.tickets if ticket not in tickets)), named.forged)
+
+
 def _look_up_tickets(session: Session, known: Known, ids: set[int], numbers: set[str]) -> None:
-    wanted = [
-        *([Ticket.id.in_(ids)] if ids else []),
-        *([Ticket.number.in_(numbers)] if numbers else []),
-    ]
+    """The tickets, those that they were merged into, and those that continue them, locked in the order of their ids.
+
+    Whoever locks several tickets does so in this order: nobody waits in a ring.
+    """
+    wanted = _with_relatives(session, known, ids, numbers) if ids or numbers else set()
     load = (joinedload(Ticket.requester), selectinload(Ticket.participants))
+    while wanted:
+        query = select(Ticket).where(Ticket.id.in_(wanted)).order_by(Ticket.id).options(*load)
+        locked = query.with_for_update(of=Ticket).execution_options(populate_existing=True)
+        for ticket in session.scalars(locked):
+            known.tickets[ticket.id] = ticket
+            known.by_number[ticket.number] = ticket.id
+        targets = {ticket.merged_into_id for ticket in known.tickets.values() if ticket.merged_into_id}
+        wanted = targets - set(known.tickets)  # merged while we waited for the lock
+
+
+def _with_relatives(session: Session, known: Known, ids: set[int], numbers: set[str]) -> set[int]:
+    found: set[int] = set()
+    wanted = or_(Ticket.id.in_(ids), Ticket.number.in_(numbers))
     for _ in range(MERGES_FOLLOWED):
-        if not wanted:
-            return
-        for condition in wanted:
-            for ticket in session.scalars(select(Ticket).where(condition).options(*load)):
-                known.tickets[ticket.id] = ticket
-                known.by_number[ticket.number] = ticket.id
-        later = {ticket.merged_into_id for ticket in known.tickets.values() if ticket.merged_into_id}
-        missing = later - set(known.tickets)
-        wanted = [Ticket.id.in_(missing)] if missing else []
+        rows = session.execute(select(Ticket.id, Ticket.merged_into_id).where(wanted)).all()
+        found |= {row[0] for row in rows}
+        missing = {row[1] for row in rows if row[1]} - found
+        if not missing:
+            break
+        wanted = Ticket.id.in_(missing)
+    links = select(TicketLink.other_id, TicketLink.ticket_id).where(
+        TicketLink.other_id.in_(found), TicketLink.kind == "follows"
+    )
+    for old, new in session.execute(links.order_by(TicketLink.id)):
+        known.followers.setdefault(old, []).append(new)
+    return found.union(*known.followers.values())
 
 
 def _look_up_reports(session: Session, known: Known, mails: list[ParsedMail]) -> set[int]:
@@ -195,8 +228,18 @@ def candidates(known: Known, row: int, mail: ParsedMail) -> Iterator[tuple[Evide
             yield evidence, ticket
 
 
-def find_thread(known: Known, row: int, mail: ParsedMail, *, sender: str | None) -> Thread:
-    """The thread of a mail from `sender`: None when it is not known, or not to be believed, who that is."""
+def find_thread(
+    known: Known,
+    row: int,
+    mail: ParsedMail,
+    *,
+    sender: str | None,
+    closed_before: dt.datetime | None = None,
+) -> Thread:
+    """The thread of a mail from `sender`: None when it is not known, or not to be believed, who that is.
+
+    A ticket that was closed before `closed_before` is not joined but followed.
+    """
     report = mail.bounce
     if report is not None and report.message_id is not None:
         recipient = (report.recipient or "").lower() or None
@@ -205,12 +248,28 @@ def find_thread(known: Known, row: int, mail: ParsedMail, *, sender: str | None)
         if ticket is not None:
             return Thread(ticket, REPORT_ES, returned=returned)
     named = list(candidates(known, row, mail))
-    for evidence, ticket in named:
-        if is_on_ticket(ticket, sender):
+    own = [(evidence, ticket) for evidence, ticket in named if is_on_ticket(ticket, sender)]
+    for evidence, ticket in own:
+        if not _closed_too_long(ticket, closed_before):
             return Thread(ticket, JOINS_ES[evidence])
+    if own:
+        return _follow(known, own[0][1], sender, closed_before)
     if named:
         return Thread(None, STRANGER_ES, review_of=named[0][1])
     return Thread(None, NEW_ES)
+
+
+def _closed_too_long(ticket: Ticket, closed_before: dt.datetime | None) -> bool:
+    return closed_before is not None and ticket.closed_at is not None and ticket.closed_at < closed_before
+
+
+def _follow(known: Known, old: Ticket, sender: str | None, closed_before: dt.datetime | None) -> Thread:
+    """The ticket that continues an old one, or that a new one must."""
+    for ticket_id in reversed(known.followers.get(old.id, [])):
+        newer = known.ticket(ticket_id)
+        if newer and is_on_ticket(newer, sender) and not _closed_too_long(newer, closed_before):
+            return Thread(newer, f"responde a {old.number}, que esta atención continúa")
+    return Thread(None, f"la atención {old.number} se cerró hace tiempo", follows=old)
 
 
 def written_to(known: Known, row: int, mail: ParsedMail) -> tuple[Ticket, str] | None:

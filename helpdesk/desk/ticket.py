@@ -276,6 +276,12 @@ def lock_ticket(session: Session, ticket: Ticket) -> None:
     session.refresh(ticket, with_for_update={"of": Ticket})
 
 
+def check_not_merged(ticket: Ticket) -> None:
+    """Raise NotAllowed on a ticket that is merged into another one: what is done there is seen by nobody."""
+    if ticket.merged_into is not None:
+        raise NotAllowed(f"Esta atención está unida a {ticket.merged_into.number}: continúe en aquella.")
+
+
 def link(
     session: Session,
     ticket: Ticket,

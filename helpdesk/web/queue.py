@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from helpdesk.desk.ledger_page import count_set_aside
 from helpdesk.desk.lifecycle import TicketStatus
-from helpdesk.desk.mailbox import mailboxes
+from helpdesk.desk.outbox import undelivered
 from helpdesk.desk.queue import LINE_FILTERS, View, open_counts, queue_page
 from helpdesk.web.session import agent, session
 
@@ -57,13 +57,14 @@ def home() -> Response:
 def show() -> str:
     """The tickets of a view."""
     view, user = view_from_request(), agent()
+    page = queue_page(session(), view, user.id)
     return render_template(
         "queue.html",
         view=view,
         here=view_arguments(view),
-        page=queue_page(session(), view, user.id),
+        page=page,
+        undelivered=undelivered(session(), page.tickets),
         counts=open_counts(session(), user.id),
         filters=LINE_FILTERS,
-        mailboxes=mailboxes(session()),
         set_aside=count_set_aside(session()),
     )

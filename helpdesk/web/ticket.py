@@ -23,7 +23,15 @@ from helpdesk.desk.outbox import queue_of_ticket
 from helpdesk.desk.reply import Draft
 from helpdesk.desk.sorting import change_line, prediction_of
 from helpdesk.desk.suggestions import suggest, suggestions_of, withdraw
-from helpdesk.desk.ticket import Ticket, assign, change_status, find_ticket, lock_ticket, others_of
+from helpdesk.desk.ticket import (
+    Ticket,
+    assign,
+    change_status,
+    check_not_merged,
+    find_ticket,
+    lock_ticket,
+    others_of,
+)
 from helpdesk.errors import NotAllowed, ReplyRefused
 from helpdesk.web.guard import row_id
 from helpdesk.web.session import agent, catalogue, session
@@ -152,9 +160,12 @@ def status(number: str) -> Response:
     if wanted not in {status.value for status in TicketStatus}:
         abort(400)
     why = gettext("decisión de quien atiende")
-    return act(
-        row, lambda now, me: change_status(session(), row, TicketStatus(wanted), now=now, actor=me, why=why)
-    )
+
+    def decide(now: Any, me: User) -> None:
+        check_not_merged(row)
+        change_status(session(), row, TicketStatus(wanted), now=now, actor=me, why=why)
+
+    return act(row, decide)
 
 
 def act(row: Ticket, action: Any) -> Response:

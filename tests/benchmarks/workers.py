@@ -11,10 +11,12 @@ import time
 from sqlalchemy import func, select
 
 from helpdesk import db
-from helpdesk.desk.intake import poll_one
 from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.lifecycle import MailState
+from helpdesk.desk.mailbox import Mailbox
+from helpdesk.desk.receive import receive
 from helpdesk.desk.worker import Worker, open_worker
+from helpdesk.mail.imap import open_folder
 from helpdesk.settings import Settings, load
 from tests.benchmarks.measured import Measured, measure
 from tests.benchmarks.stage import Stage
@@ -43,9 +45,10 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
 
 def receive_only(worker: Worker, mailbox_id: int) -> None:
     """Fill the ledger and file nothing: the same work lies before one worker or two."""
-    worker.filer.stopping.set()
-    poll_one(worker.sessions, worker.filer, worker.settings, mailbox_id)
-    worker.filer.stopping.clear()
+    with worker.sessions() as session:
+        mailbox = session.get_one(Mailbox, mailbox_id)
+    with open_folder(mailbox.account()) as imap:
+        receive(worker.sessions, mailbox, imap, now=db.utc_now(), max_bytes=worker.settings.max_message_bytes)
 
 
 def file_with(stage: Stage, worker: Worker, workers: int, user: str, count: int) -> Measured:

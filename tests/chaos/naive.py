@@ -110,7 +110,7 @@ WITHOUT_KEY = "alter table raw_mail drop constraint uq_raw_mail_mailbox_id_folde
 
 WAYS = {
     "ours": Way(),
-    "read-marks": Way(poll=read_marks),
-    "no-key": Way(poll=no_key, before=WITHOUT_KEY),
+    "read-marks": Way(poll=read_marks, copies=False),
+    "no-key": Way(poll=no_key, before=WITHOUT_KEY, copies=False),
     "mark-first": Way(send=mark_first),
 }

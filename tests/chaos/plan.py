@@ -22,7 +22,7 @@ TURN_OF = {
 
 # The moment of a kill is drawn from the whole of a worker's first two rounds or so: connecting, reading, filing,
 # sending. On a slow or busy machine the nursery stretches it (`nursery.Nursery`).
-MOMENT_MS = 120
+MOMENT_MS = 100
 # A parser's child that is started anew takes half a second: its worker lives long enough to use it.
 STARTED_MS = 1000
 STARTED_EVERY = 50

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import islice
 
 from sqlalchemy import text
 
@@ -33,6 +33,8 @@ TIME_PASSES = "update outgoing set send_at = now() where state in ('ready', 'unc
 UNFINISHED = """
     select count(*) from outgoing where state in ('ready', 'handing', 'uncertain')
     union all select count(*) from raw_mail where state = 'received'
+"""
+NOT_COPIED = """
     union all select count(*) from outgoing where state = 'sent' and not notice and copied_at is null
 """
 
@@ -92,9 +94,15 @@ class Run:
             self.time_passes()
             self.workers.order(IN_PEACE)
             self.note(self.workers.end())
-            if not any(left for (left,) in invariants.ask(self.stage, UNFINISHED)):
+            if not self.unfinished():
                 return
         self.report.violations.append("I-1 the work does not come to an end")
+
+    def unfinished(self) -> bool:
+        """Whether a worker has left something behind."""
+        way = WAYS[self.report.plan.way]
+        query = UNFINISHED + NOT_COPIED if way.copies else UNFINISHED
+        return any(left for (left,) in invariants.ask(self.stage, query))
 
     def try_again(self) -> int:
         """What an agent does with good mail whose workers died too often: one click. Returns how many."""
@@ -113,27 +121,25 @@ def run(stage: Stage, plan: Plan, progress: Progress = lambda _kills: None) -> R
     report = Report(plan)
     people = People(stage, random.Random(plan.seed))
     todo = steps(plan)
-    box = open_box(stage, people, 0)
+    box = open_box(stage, people)
     with running_workers(stage, plan, box.mailbox_id) as workers:
         prepare(stage, WAYS[plan.way].before)
-        for number in count(1):
-            round_ = list(islice(todo, KILLS_A_ROUND))
-            if not round_:
-                break
+        while round_ := list(islice(todo, KILLS_A_ROUND)):
+            if report.kills:
+                box = open_box(stage, people)
+                workers.mailbox_id = box.mailbox_id
             one = Run(stage, people, workers, report, box)
             one.kill(round_, progress)
             one.finish()
-            box = open_box(stage, people, number)
-            workers.mailbox_id = box.mailbox_id
     report.violations += errors(stage)
     report.counts = {**totals(stage, people), "doubles in Sent": report.doubles_in_sent_folder}
     report.seconds = time.monotonic() - began
     return report
 
 
-def open_box(stage: Stage, people: People, number: int) -> Box:
+def open_box(stage: Stage, people: People) -> Box:
     """A new mailbox with a first mail in it, and a person who looks into it."""
-    people.user = f"chaos{os.urandom(4).hex()}-{number}"
+    people.user = f"chaos{os.urandom(6).hex()}"
     stage.server.send_people_home()
     mailbox_id = stage.new_mailbox(people.user)
     people.ask()

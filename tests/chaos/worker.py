@@ -111,6 +111,7 @@ class Way:
     poll: Callable[[Tools, Filer, int], int | None] = poll
     send: Callable[[Tools], int] = send
     before: str = ""
+    copies: bool = True  # whether it keeps the Sent folder
 
 
 def live(tools: Tools, way: Way, mailbox_id: int, victim: Victim) -> None:

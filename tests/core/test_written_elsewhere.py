@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from helpdesk.accounts.users import User
@@ -18,10 +20,10 @@ DESK = "Perú Infomigra <consultas@infomigra.example.com>"
 FIRST = "<first@example.com>"
 
 
-def sent(desk: Desk, raw: bytes) -> None:
+def sent(desk: Desk, raw: bytes, *, at: dt.datetime | None = None) -> None:
     """A mail appears in the Sent folder, and is filed."""
     with desk.sessions.begin() as session:
-        fetched = FetchedMail(desk.next_uid, len(raw), utc_now(), raw)
+        fetched = FetchedMail(desk.next_uid, len(raw), at or utc_now(), raw)
         desk.next_uid += 1
         ledger.enter(session, Folder(desk.mailbox_id, "Sent", 1), [fetched], utc_now(), sent=True)
     desk.worker.filer.file_all()
@@ -137,3 +139,59 @@ def test_T06_the_borders_word_decides_whether_a_sender_is_believed(
     if not joined:
         assert others[0].review_of is not None
         assert "not_acknowledged" in [event.kind for event in others[0].events]
+
+
+def test_an_answer_that_is_found_late_does_not_stop_the_clock_of_who_wrote_since(desk: Desk) -> None:
+    morning = utc_now() - dt.timedelta(hours=3)
+    desk.file(mail(message_id=FIRST), at=morning)
+    desk.file(mail("¿Siguen ahí?", reply_to_id=FIRST), at=morning + dt.timedelta(hours=2))
+    answered = mail("Buenos días.", sender=DESK, to="rosario@example.com", reply_to_id=FIRST)
+    sent(desk, answered, at=morning + dt.timedelta(hours=1))
+    (ticket,) = desk.tickets()
+    assert ticket.status == TicketStatus.OPEN
+    assert ticket.waiting_since == morning + dt.timedelta(hours=2)
+
+
+def test_an_automatic_mail_in_the_sent_folder_is_no_answer(desk: Desk) -> None:
+    desk.file(mail(message_id=FIRST))
+    away = {"Auto-Submitted": "auto-replied"}
+    sent(
+        desk,
+        mail("Fuera de la oficina.", sender=DESK, to="rosario@example.com", reply_to_id=FIRST, headers=away),
+    )
+    (ticket,) = desk.tickets()
+    assert ticket.messages[1].automatic == "auto-submitted: auto-replied", "kept with its reason"
+    assert ticket.first_response_at is None
+    assert ticket.status == TicketStatus.OPEN
+
+
+def test_the_same_answer_counts_once_when_the_mail_server_wrote_its_parts_anew(desk: Desk, ana: User) -> None:
+    desk.file(mail(message_id=FIRST))
+    parts = {
+        "sender": ANA,
+        "to": "rosario@example.com",
+        "reply_to_id": FIRST,
+        "message_id": "<a@example.com>",
+    }
+    desk.file(mail("Le respondo.", html="<p>Le respondo.</p>", **parts))  # type: ignore[arg-type]
+    sent(desk, mail("Le respondo.", html="<p>Le respondo.</p>\n<br>", **parts))  # type: ignore[arg-type]
+    assert [message.direction for message in desk.tickets()[0].messages] == ["inbound", "outbound"]
+    sent(desk, mail("Otras palabras.", **parts))  # type: ignore[arg-type]
+    assert len(desk.tickets()[0].messages) == 3, "other words under the same Message-ID are another message"
+
+
+def test_what_an_agent_passes_on_with_a_copy_to_the_citizen_is_the_citizens_mail(
+    desk: Desk, ana: User
+) -> None:
+    desk.file(mail("Hola.", sender="Luisa Prueba <luisa@example.net>", message_id=FIRST))
+    raw = mail(
+        FORWARD,
+        sender=ANA,
+        subject="Fwd: Trabajo en Chile",
+        reply_to_id=FIRST,
+        headers={"Cc": "luisa@example.net"},
+    )
+    desk.file(raw)
+    (ticket,) = desk.tickets()
+    assert [message.direction for message in ticket.messages] == ["inbound", "inbound"]
+    assert ticket.status == TicketStatus.OPEN
