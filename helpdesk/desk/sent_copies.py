@@ -58,22 +58,26 @@ def copy_sent(sessions: Sessions, mailbox: Mailbox, sent_folder: OpenFolder) -> 
     for mail in mails:
         failpoints.hit("before-sent-copy")
         try:
-            append_copies(sent_folder, [mail])
+            copied += _copy(sessions, sent_folder, mail)
         except IMAPClientAbortError:
             raise
         except IMAPClientError as error:
             log.warning("mailbox %s: a sent mail cannot be copied (%s)", mailbox.name, error)
             return copied
-        failpoints.hit("after-sent-copy")
-        with sessions.begin() as session:
-            # Every recipient's row of the same mail: they share one copy.
-            session.execute(
-                update(Outgoing)
-                .where(Outgoing.message_id == mail.message_id, Outgoing.copied_at.is_(None))
-                .values(copied_at=func.now())
-            )
-        copied += 1
     return copied
+
+
+def _copy(sessions: Sessions, sent_folder: OpenFolder, mail: SentMail) -> bool:
+    """Copy one mail; False when another worker is at it. Its rows stay locked meanwhile: one looks, one copies."""
+    # Every recipient's row of the same mail: they share one copy.
+    same = (Outgoing.message_id == mail.message_id, Outgoing.copied_at.is_(None))
+    with sessions.begin() as session:
+        if not session.scalars(select(Outgoing.id).where(*same).with_for_update(skip_locked=True)).all():
+            return False
+        append_copies(sent_folder, [mail])
+        failpoints.hit("after-sent-copy")
+        session.execute(update(Outgoing).where(*same).values(copied_at=func.now()))
+    return True
 
 
 def mails_to_copy(session: Session, mailbox: Mailbox) -> list[SentMail]:

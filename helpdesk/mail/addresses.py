@@ -30,7 +30,8 @@ _DOMAIN = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,30}|\[[0-9A-Fa-f:.IPv]{3,6
 
 # A name that should have been quoted ("Díaz, Ana <ana@example.com>"), a bracket that was forgotten at the end: only
 # one address can be read out of it.
-_BARE_NAME = re.compile(r'([^@<>()\[\]:;\\]*)<\s*([^<>\s"\\]+)\s*>?\s*,?\s*')
+_NOT_IN_BARE_NAMES = frozenset("@<>()[]:;\\")
+_NOT_IN_BARE_SPECS = frozenset('<>"\\')
 
 
 @dataclass(slots=True)
@@ -64,9 +65,12 @@ def read_addresses(value: str, *, strict: bool) -> tuple[tuple[Address, ...], tu
 
 def _only_address(value: str) -> Address | None:
     """The mailbox behind a name that is not quoted as it should be, when no other can be meant."""
-    match = _BARE_NAME.fullmatch(value) if value.count("@") == 1 else None
-    address = read_spec(match[2]) if match else None
-    return Address(_name(match[1].replace('"', "")), address) if match and address else None
+    name, bracket, rest = value.partition("<")
+    if value.count("@") != 1 or not bracket or not _NOT_IN_BARE_NAMES.isdisjoint(name):
+        return None
+    spec = rest.strip().removesuffix(",").rstrip().removesuffix(">").strip()
+    address = read_spec(spec) if _NOT_IN_BARE_SPECS.isdisjoint(spec) else None
+    return Address(_name(name.replace('"', "")), address) if address else None
 
 
 def read_spec(value: str) -> str | None:

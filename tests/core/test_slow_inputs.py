@@ -110,6 +110,18 @@ MAILS: dict[str, Callable[[], bytes]] = {
     "T18 900 Content-Type headers": lambda: TOP + b"Content-Type: text/plain; a=b\n" * 900 + b"\nhola\n",
     "T18 900 From headers": lambda: TOP + b"From: b@example.com\n" * 900 + b"\nhola\n",
     "T18 900 lists of recipients": lambda: TOP + b"To: a@example.com, b@example.com\n" * 900 + b"\nhola\n",
+    "T18 one address and then form feeds": lambda: header(
+        b"To: Ana <ana@example.com" + b"\x0c" * 50_000 + b"'"
+    ),
+    "T18 form feeds in and around an address": lambda: header(
+        b"To: Ana <"
+        + b"\x0c" * 50_000
+        + b"ana@example.com"
+        + b"\x0c" * 50_000
+        + b">,"
+        + b"\x0c" * 50_000
+        + b"x"
+    ),
     "T18 100,000 addresses": lambda: header(b"To: " + b"x@example.com, " * 100_000),
     "T18 addresses that are none": lambda: header(b"Cc: " + b"x@@, " * 60_000),
     "T18 900 results of authentication": lambda: (
