@@ -31,7 +31,7 @@ BEGINNINGS: dict[str, set[StrEnum]] = {
 }
 FINAL: dict[str, set[StrEnum]] = {
     "ticket": set(),
-    "mail": {MailState.FILED, MailState.DUPLICATE, MailState.VANISHED},
+    "mail": {MailState.FILED, MailState.DUPLICATE, MailState.VANISHED, MailState.UNRELATED},
     "outgoing": {OutgoingState.SENT, OutgoingState.CANCELLED},
 }
 
@@ -75,7 +75,7 @@ def test_only_these_states_are_the_end(name: str) -> None:
         (OUTGOING, OutgoingState.CANCELLED, OutgoingState.READY),
         (OUTGOING, OutgoingState.READY, OutgoingState.SENT),
         (MAIL, MailState.FILED, MailState.RECEIVED),
-        (MAIL, MailState.SET_ASIDE, MailState.FILED),
+        (MAIL, MailState.SET_ASIDE, MailState.DUPLICATE),
         (MAIL, MailState.RECEIVED, MailState.VANISHED),
         (TICKET, TicketStatus.CLOSED, TicketStatus.CLOSED),
     ],

@@ -20,6 +20,7 @@ EMAILS = Path(__file__).parent.parent / "emails"
 INSPECT_KEYS = [
     *("file", "from", "to", "cc", "reply_to", "subject", "date", "message_id", "in_reply_to", "references"),
     *("text", "new_text", "html", "attachments", "automatic", "bounce", "language", "defects"),
+    *("forwarded", "contains"),
 ]
 
 

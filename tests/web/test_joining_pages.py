@@ -85,6 +85,7 @@ def test_another_tickets_message_cannot_be_named(agent: Person, numbers: list[st
     foreign = desk.tickets()[1].messages[0].id
     agent.post(f"/atenciones/{numbers[0]}/separar/{foreign}", 404)
     agent.post(f"/atenciones/{numbers[0]}/mover/{foreign}", 404, otra=numbers[1])
+    assert [len(ticket.messages) for ticket in desk.tickets()] == [2, 1]
 
 
 @pytest.mark.parametrize(

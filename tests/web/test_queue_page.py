@@ -91,7 +91,7 @@ def test_T74_odd_addresses_show_the_queue(agent: Person, query: str) -> None:
 
 
 def test_the_queue_comes_in_pages(agent: Person, desk: Desk) -> None:
-    desk.file(*(mail(f"n {n}", subject=f"Asunto {n:03}") for n in range(51)))
+    desk.file(*(mail(f"n {n}", subject=f"Asunto {n:03}", sender=f"p{n}@example.com") for n in range(51)))
     first, second = agent.get("/bandeja").text, agent.get("/bandeja?pagina=2").text
     assert "Asunto 000" in first
     assert "Siguientes" in first
