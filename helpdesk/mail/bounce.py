@@ -13,7 +13,7 @@ from helpdesk.mail.addresses import read_addresses, read_spec
 from helpdesk.mail.attachments import nested_headers
 from helpdesk.mail.automatic import has_bounce_subject, is_robot, report_kind
 from helpdesk.mail.charset import decode_bytes
-from helpdesk.mail.headers import Headers, read_ids
+from helpdesk.mail.headers import Headers, one_line, read_ids
 from helpdesk.mail.parsed import Bounce
 from helpdesk.mail.structure import Part, read_structure
 from helpdesk.mail.transfer import decode_part
@@ -165,7 +165,7 @@ def _read_report(groups: list[Headers]) -> tuple[str | None, str | None, str | N
 
 
 def _action(group: Headers) -> str:
-    return group.get("action").partition("(")[0].strip().lower()
+    return one_line(group.get("action").partition("(")[0], 40).lower()
 
 
 def _typed_address(value: str) -> str | None:

@@ -78,3 +78,15 @@ def test_the_language_of_a_short_text_is_found(text: str, language: str | None) 
 def test_a_device_footer_does_not_decide_the_language() -> None:
     mail = parse("From: a@example.com\n\nMuchas gracias señorita\n\nSent from my iPhone\n".encode())
     assert (mail.new_text, mail.language) == ("Muchas gracias señorita", "es")
+
+
+def test_a_report_whose_action_is_garbled_holds_no_nul() -> None:
+    raw = (
+        b"From: MAILER-DAEMON@mx.example.com\r\nSubject: Undelivered Mail Returned to Sender\r\n"
+        b'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        b"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n\r\n"
+        b"Final-Recipient: rfc822; ana@example.com\r\nAction: fail\x00ed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
+    )
+    bounce = parse(raw).bounce
+    assert bounce is not None
+    assert "\x00" not in str(bounce)
