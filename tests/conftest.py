@@ -78,6 +78,8 @@ def postgres() -> Iterator[str]:
     with admin.connect() as connection:
         # A test may lose its data when the machine dies; the kills of these tests are of processes.
         connection.execute(text("alter system set fsync = off"))
+        # A database cannot be copied while the server tidies it up.
+        connection.execute(text("alter system set autovacuum = off"))
         connection.execute(text("select pg_reload_conf()"))
         connection.execute(text("create database prepared"))
     prepared = _database(url, "prepared")
