@@ -81,7 +81,7 @@ def _open(session: Session, mail: RawMail, known: Peek, own: Collection[str], no
     asks = [Person(found.address, found.name, None)] if found and found.address.lower() not in own else []
     requesters = find_or_add_requesters(session, asks, now)
     numbers = open_numbers(session, now)
-    arrived = min(mail.arrived_at, now)
+    arrived = mail.reached_us(now)
     ticket = Ticket(
         number=numbers.take(),
         requester=next(iter(requesters.values()), None),

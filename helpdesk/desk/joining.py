@@ -29,7 +29,7 @@ from helpdesk.desk.handover import (
     waits,
 )
 from helpdesk.desk.lifecycle import TicketStatus
-from helpdesk.desk.message import Direction, Message
+from helpdesk.desk.message import Direction, Message, snippet
 from helpdesk.desk.ticket import (
     Event,
     Requester,
@@ -60,8 +60,8 @@ def merge(
 ) -> None:
     """Move everything of a ticket into another one; later mail to the first goes there too. Raises NotAllowed.
 
-    The address of the first ticket's requester may write to the other one from now on. `clock`: whoever waited on
-    the first ticket waits on the other.
+    The address of the first ticket's requester may write to the other one from now on; a machine's may not.
+    `clock`: whoever waited on the first ticket waits on the other.
     """
     lock_both(session, ticket, target)
     if ticket.id == target.id:
@@ -78,7 +78,8 @@ def merge(
         "target": clock_of(target),
     }
     hand_over(session, moved, ticket, target)
-    let_in(session, ticket, target, actor=by.actor, now=by.now)
+    if not ticket.automatic:
+        let_in(session, ticket, target, actor=by.actor, now=by.now)
     if clock and ticket.status == TicketStatus.OPEN:
         said = f"se le unió {ticket.number}"
         take_over_clock(session, target, ticket.waiting_since, actor=by.actor, now=by.now, why=said)
@@ -193,7 +194,7 @@ def _new_ticket(session: Session, ticket: Ticket, first: Message, number: str, b
         number=number,
         requester_id=_asks(session, ticket, first),
         subject=first.subject or ticket.subject,
-        snippet=" ".join(first.new_text.split())[:160],
+        snippet=snippet(first),
         line=ticket.line,
         line_by_agent=ticket.line_by_agent,
         status=TicketStatus.OPEN.value,

@@ -79,6 +79,10 @@ class RawMail(Base):
 
     mailbox: Mapped[Mailbox] = relationship()
 
+    def reached_us(self, now: dt.datetime) -> dt.datetime:
+        """When the mail reached us: the server's INTERNALDATE, never in the future."""
+        return min(self.arrived_at, now)
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:

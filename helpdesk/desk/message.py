@@ -10,12 +10,16 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from helpdesk.accounts.users import User
-from helpdesk.db import Base
+from helpdesk.db import JSON, Base
 from helpdesk.desk.lifecycle import state_check
 from helpdesk.desk.ticket import Ticket
+from helpdesk.mail.parsed import ParsedMail
 
 if TYPE_CHECKING:
     from helpdesk.desk.files import Attachment
+
+
+SNIPPET_CHARACTERS = 160
 
 
 class Direction(StrEnum):
@@ -68,6 +72,26 @@ class Message(Base):
     ticket: Mapped[Ticket] = relationship(back_populates="messages")
     author: Mapped[User | None] = relationship()
     attachments: Mapped[list[Attachment]] = relationship(order_by="Attachment.id")
+
+
+def words_of_mail(mail: ParsedMail) -> JSON:
+    """What a message takes over from a mail as it is, whoever wrote it: the columns and their values."""
+    return {
+        "subject": mail.subject,
+        "text": mail.text,
+        "new_text": mail.new_text,
+        "html": mail.html,
+        "message_id": mail.message_id,
+        "references": [*mail.references],
+        "cc": [person.address for person in mail.cc],
+        "written_at": mail.date,
+        "contains": list(mail.contains),
+    }
+
+
+def snippet(message: Message) -> str:
+    """The first words the sender wrote."""
+    return " ".join((message.new_text or message.text).split())[:SNIPPET_CHARACTERS]
 
 
 def last_public_message(session: Session, ticket: Ticket, *, by_people: bool = False) -> Message | None:

@@ -17,7 +17,7 @@ from helpdesk.desk.group import HOUR, Group, Ids, Item, draw_ids, likeness
 from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.lifecycle import MailState, TicketStatus
 from helpdesk.desk.mailbox import IMPORTED_CLOSED, MailboxKind
-from helpdesk.desk.message import Direction, Message
+from helpdesk.desk.message import Direction, Message, snippet, words_of_mail
 from helpdesk.desk.notices import acknowledge
 from helpdesk.desk.outbox import hold_scheduled
 from helpdesk.desk.sorting import sort
@@ -29,7 +29,6 @@ from helpdesk.desk.written_elsewhere import place_answer, place_sent
 from helpdesk.mail.parsed import ParsedMail
 from helpdesk.mail.sandbox import ParseFailed
 
-SNIPPET_CHARACTERS = 160
 NO_SUBJECT = "(sin asunto)"
 
 
@@ -120,7 +119,7 @@ def _join(group: Group, thread: Thread, raw: RawMail, item: Item, automatic: str
     ticket.updated_at = now
     record(session, ticket, "joined", now=now, why=thread.why, message=message.id)
     if thread.returned is not None:
-        note_bounce(group, thread, item.parsed)
+        note_report(group, thread, item.parsed)
     elif automatic:
         record(session, ticket, "automatic", now=now, why=automatic)
     else:
@@ -154,14 +153,17 @@ def _too_many_joins(group: Group, ticket: Ticket) -> bool:
     return earlier + group.joins[ticket.id] > group.settings.loop_joins_per_hour
 
 
-def note_bounce(group: Group, thread: Thread, mail: ParsedMail) -> None:
+def note_report(group: Group, thread: Thread, mail: ParsedMail) -> None:
     """Mark the very mail that came back; a person's reply that failed for good opens the ticket, once (T57)."""
     session, now, ticket, returned = group.session, group.now, thread.ticket, thread.returned
     assert ticket is not None
     assert returned is not None
     report = mail.bounce
-    if report is None or not report.is_final:
-        record(session, ticket, "delayed", now=now, why=(report.status if report else "") or "")
+    if report is None:
+        record(session, ticket, "complained", now=now, why=returned.recipient, message=returned.reply_id)
+        return
+    if not report.is_final:
+        record(session, ticket, "delayed", now=now, why=report.status or "")
         return
     why = f"{returned.recipient} {report.status or ''}".strip()
     record(session, ticket, "bounced", now=now, why=why, message=returned.reply_id)
@@ -189,14 +191,23 @@ def _open(group: Group, thread: Thread, raw: RawMail, item: Item, ids: Ids, auto
     likely = item.prediction.probabilities if item.prediction else None
     suggest(session, ticket, message, likely, group.catalogue, now)
     acknowledge(session, ticket, message, group.budget, now, refused=_no_notice(group, raw, item))
-    _relate(group, ticket, thread, automatic, raw.id)
+    unseen = automatic is not None and not _lost_a_reply(thread, item.parsed)
+    _relate(group, ticket, thread, raw.id, unseen=unseen)
     if automatic:
-        # Nobody waits for an answer to a machine; it is kept, found, and never in the way.
         record(session, ticket, "automatic", now=now, why=automatic)
+    if unseen:
+        # Nobody waits for an answer to a machine; it is kept, found, and never in the way.
         change_status(session, ticket, TicketStatus.CLOSED, now=now, actor=None, why="correo automático")
     elif imported_closed(group, raw):
         change_status(session, ticket, TicketStatus.CLOSED, now=now, actor=None, why="importado")
     return ticket
+
+
+def _lost_a_reply(thread: Thread, mail: ParsedMail) -> bool:
+    """Whether a report says that somebody will never get a person's reply: whose, an agent must judge."""
+    returned, report = thread.returned, mail.bounce
+    is_reply = returned is not None and returned.reply_id is not None
+    return is_reply and report is not None and report.is_final
 
 
 def _no_notice(group: Group, raw: RawMail, item: Item) -> str | None:
@@ -210,7 +221,8 @@ def imported_closed(group: Group, raw: RawMail) -> bool:
     return group.mailboxes[raw.mailbox_id].name == IMPORTED_CLOSED
 
 
-def _relate(group: Group, ticket: Ticket, thread: Thread, automatic: str | None, row: int) -> None:
+def _relate(group: Group, ticket: Ticket, thread: Thread, row: int, *, unseen: bool) -> None:
+    """Tie a new ticket to those that it names. `unseen`: no agent needs to look at it."""
     session, now = group.session, group.now
     if forged := group.known.named[row].forged:
         record(session, ticket, "forged_token", now=now, tokens=forged)
@@ -219,7 +231,7 @@ def _relate(group: Group, ticket: Ticket, thread: Thread, automatic: str | None,
         group.known.followers.setdefault(thread.follows.id, []).append(ticket.id)
     if thread.review_of is None:
         return
-    if automatic:
+    if unseen:
         link(session, ticket, thread.review_of, "mentions", now=now, why=thread.why)
     else:
         ticket.review_of_id = thread.review_of.id
@@ -239,8 +251,8 @@ def open_ticket(group: Group, raw: RawMail, item: Item, id_: int, automatic: str
         line=prediction.line if prediction else None,
         automatic=automatic is not None,
         status=TicketStatus.OPEN.value,
-        opened_at=arrival(raw, now),
-        waiting_since=arrival(raw, now),
+        opened_at=raw.reached_us(now),
+        waiting_since=raw.reached_us(now),
         updated_at=now,
     )
     group.session.add(ticket)
@@ -251,42 +263,27 @@ def open_ticket(group: Group, raw: RawMail, item: Item, id_: int, automatic: str
     return ticket
 
 
-def arrival(raw: RawMail, now: dt.datetime) -> dt.datetime:
-    """When the mail reached us: the server's INTERNALDATE, never in the future."""
-    return min(raw.arrived_at, now)
-
-
-def snippet(message: Message) -> str:
-    """The first words the sender wrote."""
-    return " ".join((message.new_text or message.text).split())[:SNIPPET_CHARACTERS]
-
-
 def add_inbound(
     group: Group, ticket: Ticket, raw: RawMail, item: Item, id_: int, automatic: str | None
 ) -> Message:
     """The mail as a message of the ticket, with its files."""
     mail, sender = item.parsed, item.sender
     original = mail.forwarded if item.passed_on else None
+    words = words_of_mail(mail)
+    if original is not None:
+        words |= {"new_text": original.text, "written_at": original.date}
     message = Message(
         id=id_,
         ticket_id=ticket.id,
         direction=Direction.INBOUND.value,
         sender_name=sender.name if sender else "",
         sender_address=sender.address.lower() if sender else None,
-        subject=mail.subject,
-        text=mail.text,
-        new_text=original.text if original else mail.new_text,
-        html=mail.html,
-        message_id=mail.message_id,
-        references=[*mail.references],
-        cc=[person.address for person in mail.cc],
-        written_at=original.date if original else mail.date,
-        at=arrival(raw, group.now),
+        at=raw.reached_us(group.now),
         automatic=automatic,
         defects=[*mail.defects, *_own_defects(group, raw, mail)],
-        contains=list(mail.contains),
         forwarded_by=mail.sender[0].address if original else None,
         raw_mail_id=raw.id,
+        **words,
     )
     group.session.add(message)
     attach(group.session, message, mail.attachments)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sqlalchemy import or_, select, tuple_
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, defer, joinedload, selectinload
 
 from helpdesk.desk.message import Message
 from helpdesk.desk.outbox import Outgoing
@@ -43,7 +44,10 @@ JOINS_ES = {
 }
 NEW_ES = "no responde a ningún correo nuestro"
 STRANGER_ES = "su remitente no está en la atención que menciona"
-REPORT_ES = "informe de entrega de un correo de esta atención"
+REPORT_ES = "informe sobre un correo de esta atención"
+OTHER_REPORT_ES = (
+    "informe sobre un correo de la atención que menciona, con un destinatario que no está en ella"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Thread:
     """Where a mail goes and why.
 
     `review_of` is a ticket it names but may not join; `follows`, one that was closed too long ago; `returned`, the
-    mail of ours that a delivery report is about.
+    mail of ours that a report is about, as far as it can be believed.
     """
 
     ticket: Ticket | None
@@ -70,6 +74,7 @@ class Known:
     by_number: dict[str, int] = field(default_factory=dict)
     by_message_id: dict[str, list[int]] = field(default_factory=dict)
     returned: dict[tuple[str, str | None], Outgoing] = field(default_factory=dict)
+    reported: dict[str, Outgoing] = field(default_factory=dict)  # by Message-ID alone, whoever it went to
     followers: dict[int, list[int]] = field(default_factory=dict)  # of a ticket that was closed long ago
 
     def learn(self, ticket: Ticket, message_id: str | None) -> None:
@@ -184,30 +189,23 @@ def _with_relatives(session: Session, known: Known, ids: set[int], numbers: set[
 
 
 def _look_up_reports(session: Session, known: Known, mails: list[ParsedMail]) -> set[int]:
-    """The mails of ours that delivery reports return: each must name its Message-ID *and* whom it was sent to.
+    """The mails of ours that reports are about: each must name its Message-ID *and* whom it was sent to.
 
     Anybody can call himself mailer-daemon; a Message-ID alone would let whoever knows one into the ticket. Only
-    a report that names nobody at all may go by the Message-ID, when there was one recipient.
+    a report that names nobody at all may go by the Message-ID, when there was one recipient. One that names
+    somebody else (an alias behind the address that we wrote to, or a forger) is for an agent to judge.
     """
-    pairs = {
-        (mail.bounce.message_id, (mail.bounce.recipient or "").lower() or None)
-        for mail in mails
-        if mail.bounce is not None and mail.bounce.message_id
-    }
-    if not pairs:
+    ids = {mail.report.message_id for mail in mails if mail.report is not None and mail.report.message_id}
+    if not ids:
         return set()
-    exact = [pair for pair in pairs if pair[1]]
-    rows = list(
-        session.scalars(
-            select(Outgoing).where(tuple_(Outgoing.message_id, Outgoing.recipient).in_(exact or [("", "")]))
-        )
-    )
-    known.returned |= {(row.message_id, row.recipient): row for row in rows}
-    for message_id in {pair[0] for pair in pairs if not pair[1]}:
-        alone = list(session.scalars(select(Outgoing).where(Outgoing.message_id == message_id).limit(2)))
-        if len(alone) == 1:
-            known.returned[(message_id, None)] = alone[0]
-            rows.append(alone[0])
+    query = select(Outgoing).where(Outgoing.message_id.in_(ids)).order_by(Outgoing.id)
+    rows = session.scalars(query.options(defer(Outgoing.content))).all()
+    recipients = Counter(row.message_id for row in rows)
+    for row in rows:
+        known.returned[(row.message_id, row.recipient)] = row
+        known.reported.setdefault(row.message_id, row)
+        if recipients[row.message_id] == 1:
+            known.returned[(row.message_id, None)] = row
     return {row.ticket_id for row in rows}
 
 
@@ -240,13 +238,9 @@ def find_thread(
 
     A ticket that was closed before `closed_before` is not joined but followed.
     """
-    report = mail.bounce
-    if report is not None and report.message_id is not None:
-        recipient = (report.recipient or "").lower() or None
-        returned = known.returned.get((report.message_id, recipient))
-        ticket = known.ticket(returned.ticket_id) if returned else None
-        if ticket is not None:
-            return Thread(ticket, REPORT_ES, returned=returned)
+    returned, ticket = _returned(known, mail, exactly=True)
+    if ticket is not None:
+        return Thread(ticket, REPORT_ES, returned=returned)
     named = list(candidates(known, row, mail))
     own = [(evidence, ticket) for evidence, ticket in named if is_on_ticket(ticket, sender)]
     for evidence, ticket in own:
@@ -254,9 +248,23 @@ def find_thread(
             return Thread(ticket, JOINS_ES[evidence])
     if own:
         return _follow(known, own[0][1], sender, closed_before)
+    returned, ticket = _returned(known, mail, exactly=False)
+    if ticket is not None:
+        return Thread(None, OTHER_REPORT_ES, review_of=ticket, returned=returned)
     if named:
         return Thread(None, STRANGER_ES, review_of=named[0][1])
     return Thread(None, NEW_ES)
+
+
+def _returned(known: Known, mail: ParsedMail, *, exactly: bool) -> tuple[Outgoing | None, Ticket | None]:
+    """The mail of ours that a report is about, and its ticket; `exactly`: only when the recipient is right, too."""
+    report = mail.report
+    if report is None or report.message_id is None:
+        return None, None
+    recipient = (report.recipient or "").lower() or None
+    exact = known.returned.get((report.message_id, recipient))
+    found = exact if exactly else known.reported.get(report.message_id)
+    return found, known.ticket(found.ticket_id) if found else None
 
 
 def _closed_too_long(ticket: Ticket, closed_before: dt.datetime | None) -> bool:

@@ -80,6 +80,7 @@ EVENTS = {
     "related": N_("Menciona otra atención, pero su remitente no está en ella"),
     "automatic": N_("Correo automático"),
     "bounced": N_("El correo rebotó"),
+    "complained": N_("Quien lo recibió marcó el correo como no deseado"),
     "sorted": N_("Clasificada"),
     "abstained": N_("Por clasificar: el clasificador no está seguro"),
     "not_sorted": N_("Sin clasificar"),

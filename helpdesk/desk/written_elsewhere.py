@@ -15,7 +15,7 @@ from helpdesk.desk.files import attach
 from helpdesk.desk.group import Group, Item, draw_ids
 from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.lifecycle import MailState, TicketStatus
-from helpdesk.desk.message import Direction, Message
+from helpdesk.desk.message import Direction, Message, words_of_mail
 from helpdesk.desk.threading import written_to
 from helpdesk.desk.ticket import Ticket, change_status, record
 from helpdesk.mail.parsed import ParsedMail
@@ -75,20 +75,12 @@ def _add_answer(
         sender_name=mail.sender[0].name if mail.sender else "",
         sender_address=mail.sender[0].address.lower() if mail.sender else None,
         recipient=recipient,
-        subject=mail.subject,
-        text=mail.text,
-        new_text=mail.new_text,
-        html=mail.html,
-        message_id=mail.message_id,
-        references=[*mail.references],
-        cc=[person.address for person in mail.cc],
-        written_at=mail.date,
-        at=min(raw.arrived_at, now),
+        at=raw.reached_us(now),
         automatic=mail.automatic,
         defects=list(mail.defects),
-        contains=list(mail.contains),
         written_elsewhere=how,
         raw_mail_id=raw.id,
+        **words_of_mail(mail),
     )
     session.add(message)
     attach(session, message, mail.attachments)

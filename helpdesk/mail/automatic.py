@@ -31,10 +31,11 @@ _ROBOT_HEADERS = (
     "x-mail-autoreply",
     "x-vacation",
 )
+FEEDBACK = "feedback-report"
 _REPORTS = {
     "delivery-status": "bounce",
     "global-delivery-status": "bounce",
-    "feedback-report": "feedback-report",
+    "feedback-report": FEEDBACK,
     "disposition-notification": "read receipt",
     "tlsrpt": "tls-report",
 }

@@ -1,6 +1,7 @@
-"""What a delivery report says: whose mail, to whom, and whether it will still arrive.
+"""What a report says of a mail: whether it will still arrive (delivery reports), or that it was unwanted (feedback).
 
-In: the machine-readable parts (RFC 3464, RFC 6533, RFC 8098), and the prose of programs that write nothing else.
+In: the machine-readable parts (RFC 3464, RFC 6533, RFC 8098, RFC 5965), and the prose of programs that write
+nothing else.
 Not in: whether a mail is automatic (`automatic.py`), what becomes of a mail that did not arrive (`helpdesk.desk`).
 """
 
@@ -11,10 +12,10 @@ from collections.abc import Iterator
 
 from helpdesk.mail.addresses import read_addresses, read_spec
 from helpdesk.mail.attachments import nested_headers
-from helpdesk.mail.automatic import has_bounce_subject, is_robot, report_kind
+from helpdesk.mail.automatic import FEEDBACK, has_bounce_subject, is_robot, report_kind, why_automatic
 from helpdesk.mail.charset import decode_bytes
 from helpdesk.mail.headers import Headers, one_line, read_ids
-from helpdesk.mail.parsed import Bounce
+from helpdesk.mail.parsed import Bounce, Complaint
 from helpdesk.mail.structure import Part, read_structure
 from helpdesk.mail.transfer import decode_part
 
@@ -24,6 +25,7 @@ MAX_PROSE_LINE = 400
 
 _DELIVERY = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _RECEIPT = "message/disposition-notification"
+_FEEDBACK = "message/feedback-report"
 _RETURNED = frozenset({"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"})
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _QUOTED_ID = re.compile(r"^[> \t]{0,10}Message-ID:\s{0,20}(<[^<>\s]{1,998}>)", re.I | re.M)
@@ -77,8 +79,10 @@ def read_bounce(raw: bytes, root: Part, headers: Headers, text: str) -> Bounce |
     """
     leaves = _leaves(root)
     found = _read_reports(raw, leaves)
+    # A person may enclose a report, too, and show it to us; only a program's is its own.
+    if found is not None and not (why_automatic(headers) or has_bounce_subject(headers)):
+        return None
     if found is None:
-        # A person may enclose a report, too; only a program's is its own.
         if not is_robot_report(headers, text):
             return None
         raw, leaves = _enclosed_report(raw, leaves)
@@ -95,6 +99,21 @@ def read_bounce(raw: bytes, root: Part, headers: Headers, text: str) -> Bounce |
         status=status or (prose_status[1] if prose_status else None),
         action=action or (_told_action("\n".join(words)) if found is None else None),
     )
+
+
+def read_complaint(raw: bytes, root: Part, headers: Headers) -> Complaint | None:
+    """Return what a feedback report says about a mail of ours, or None when this is none. Never raises.
+
+    The one who complained is often blanked out. Source: RFC 5965, 2 and 3.
+    """
+    if report_kind(headers) != FEEDBACK:
+        return None
+    leaves = _leaves(root)
+    returned = _returned(raw, leaves)
+    fields = [group for part in leaves if part.type == _FEEDBACK for group in _groups(raw, part)]
+    named = (_typed_address(group.get("original-rcpt-to")) for group in fields)
+    recipient = next(filter(None, named), None) or _only_recipient(returned, "")
+    return Complaint(_returned_id(returned, ""), recipient)
 
 
 def is_robot_report(headers: Headers, text: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from helpdesk.mail.addresses import read_addresses
 from helpdesk.mail.automatic import why_automatic
 from helpdesk.mail.body import Body, read_body
-from helpdesk.mail.bounce import read_bounce
+from helpdesk.mail.bounce import read_bounce, read_complaint
 from helpdesk.mail.charset import clean_text, decode_bytes, repair_mojibake
 from helpdesk.mail.forwarded import is_forward_subject, read_forwarded
 from helpdesk.mail.headers import Headers, decode_words, one_line, read_date, read_ids
@@ -94,6 +94,7 @@ def _parse(raw: bytes) -> ParsedMail:
         attachments=tuple(body.attachments),
         automatic=why_automatic(headers) or ("bounce" if bounce else None),
         bounce=bounce,
+        complaint=read_complaint(octets, root, headers),
         language=detect(written),
         forwarded=read_forwarded(mail.subject, text, body.attachments),
         headers=_kept(headers),

@@ -86,6 +86,14 @@ class Bounce:
 
 
 @dataclass(frozen=True, slots=True)
+class Complaint:
+    """What a feedback report says (RFC 5965): which mail somebody called unwanted, and who, where it tells."""
+
+    message_id: str | None
+    recipient: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Forwarded:
     """The mail that somebody passed on: who had written it, about what, when (None: unreadable), and its words."""
 
@@ -124,6 +132,12 @@ class ParsedMail:
     headers: tuple[tuple[str, str], ...] = ()
     forwarded: Forwarded | None = None
     contains: tuple[str, ...] = ()
+    complaint: Complaint | None = None
+
+    @property
+    def report(self) -> Bounce | Complaint | None:
+        """What a program says of a mail that somebody else wrote."""
+        return self.bounce or self.complaint
 
     def header(self, name: str) -> str | None:
         """The first kept header of this name (lower case), or None."""
@@ -160,6 +174,7 @@ class ParsedMail:
         """Everything, as JSON and the attachments' contents in order: what `from_wire` takes."""
         wire = self.to_json()
         wire["bounce"] = asdict(self.bounce) if self.bounce else None
+        wire["complaint"] = asdict(self.complaint) if self.complaint else None
         wire["in_reply_to"] = list(self.in_reply_to)
         wire["headers"] = [list(pair) for pair in self.headers]
         for entry, attachment in zip(wire["attachments"], self.attachments, strict=True):
@@ -186,6 +201,7 @@ class ParsedMail:
             attachments=tuple(ParsedAttachment(**entry, content=content) for entry, content in files),
             automatic=wire["automatic"],
             bounce=Bounce(**wire["bounce"]) if wire["bounce"] else None,
+            complaint=Complaint(**wire["complaint"]) if wire["complaint"] else None,
             language=wire["language"],
             defects=tuple(wire["defects"]),
             headers=tuple((name, value) for name, value in wire["headers"]),

@@ -77,8 +77,12 @@ def review(number: str) -> Response:
     if decision not in ("unir", "aparte"):
         abort(400)
     if decision == "unir":
-        said = gettext(
-            "El mensaje se unió a la atención que menciona; su remitente ya puede escribir en ella."
+        said = (
+            gettext("El informe se unió a la atención que menciona.")
+            if found(number).automatic
+            else gettext(
+                "El mensaje se unió a la atención que menciona; su remitente ya puede escribir en ella."
+            )
         )
         return doing(number, said, lambda row, by: rules.accept_stranger(session(), row, by))
     said = gettext("Queda como una atención aparte.")

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from helpdesk.accounts.users import User
 from helpdesk.db import utc_now
-from helpdesk.desk.joining import By, merge
+from helpdesk.desk.joining import By, accept_stranger, merge
 from helpdesk.desk.lifecycle import MailState, TicketStatus
 from helpdesk.desk.reply import Draft, send_reply
 from helpdesk.desk.ticket import Event, Participant, Ticket, TicketLink, change_status
@@ -207,12 +207,95 @@ def test_a_report_without_a_recipient_marks_the_only_mail_it_can_mean(desk: Desk
     assert ticket.messages[1].bounced_at is not None
 
 
-def test_a_report_about_somebody_else_does_not_enter_the_ticket(desk: Desk, ana: User) -> None:
+def test_a_report_about_somebody_else_is_for_an_agent_to_judge(desk: Desk, ana: User) -> None:
     from tests.core.test_filing import bounce_of
 
     desk.file(mail())
     ours = answer(desk, ana)
+    # The address that we wrote to may be an alias of this one; or somebody forges reports.
     desk.file(bounce_of(ours).replace(b"rosario@example.com", b"x@evil.example"))
-    assert len(desk.tickets()[0].messages) == 2
+    first, report = desk.tickets()
+    assert len(first.messages) == 2
+    assert (report.review_of_id, report.status) == (first.id, TicketStatus.OPEN)
+    assert report.automatic
     with desk.sessions() as session:
         assert session.scalars(select(Event).where(Event.kind == "bounced")).all() == []
+    by = By(ana, utc_now())
+    with desk.sessions.begin() as session:
+        accept_stranger(session, session.get_one(Ticket, report.id), by)
+    first, report = desk.tickets()
+    assert len(first.messages) == 3
+    with desk.sessions() as session:
+        writers = session.scalars(select(Participant).where(Participant.ticket_id == first.id)).all()
+    assert writers == [], "a machine may not write to the ticket from now on"
+
+
+def test_a_report_of_a_notice_or_of_a_delay_to_somebody_else_troubles_nobody(desk: Desk, ana: User) -> None:
+    from tests.core.test_filing import bounce_of
+
+    desk.file(mail())
+    ours = answer(desk, ana)
+    notice = next(row.message_id for row in desk.outgoing() if row.notice)
+    desk.file(bounce_of(notice).replace(b"rosario@example.com", b"x@evil.example"))
+    late = (
+        bounce_of(ours).replace(b"bounce-1@", b"bounce-2@").replace(b"rosario@example.com", b"x@evil.example")
+    )
+    desk.file(late.replace(b"Action: failed", b"Action: delayed").replace(b"5.1.1", b"4.4.1"))
+    _, *reports = desk.tickets()
+    assert [report.status for report in reports] == [TicketStatus.CLOSED] * 2
+    assert [report.review_of_id for report in reports] == [None] * 2
+
+
+def complaint_about(message_id: str, recipient: str) -> bytes:
+    """A feedback report (RFC 5965): somebody called a mail of ours unwanted."""
+    return "\r\n".join(
+        [
+            "From: <abuse@example.net>",
+            "To: consultas@infomigra.example.com",
+            "Subject: FW: Re: Retorno",
+            "Message-ID: <complaint-1@example.net>",
+            "MIME-Version: 1.0",
+            'Content-Type: multipart/report; report-type=feedback-report; boundary="b"',
+            "",
+            "--b",
+            "Content-Type: message/feedback-report",
+            "",
+            "Feedback-Type: abuse",
+            "Version: 1",
+            f"Original-Rcpt-To: {recipient}",
+            "--b",
+            "Content-Type: message/rfc822",
+            "",
+            f"Message-ID: {message_id}",
+            "From: consultas@infomigra.example.com",
+            "Subject: Re: Retorno",
+            "",
+            "Respuesta",
+            "--b--",
+            "",
+        ]
+    ).encode()
+
+
+@pytest.mark.parametrize("recipient", ["rosario@example.com", "blanked@"])
+def test_a_feedback_report_is_kept_with_the_answer_that_it_is_about(
+    desk: Desk, ana: User, recipient: str
+) -> None:
+    desk.file(mail())
+    ours = answer(desk, ana)
+    before = desk.tickets()[0].status
+    desk.file(complaint_about(ours, recipient))
+    (ticket,) = desk.tickets()
+    assert ticket.status == before, "nobody waits for an answer"
+    assert "complained" in [event.kind for event in ticket.events]
+    assert ticket.messages[-1].automatic == "feedback-report"
+    assert ticket.messages[1].bounced_at is None
+
+
+def test_a_forged_feedback_report_joins_nothing(desk: Desk, ana: User) -> None:
+    desk.file(mail())
+    ours = answer(desk, ana)
+    desk.file(complaint_about(ours, "x@evil.example"))
+    first, other = desk.tickets()
+    assert len(first.messages) == 2
+    assert other.status == TicketStatus.CLOSED
