@@ -68,6 +68,7 @@ def engine_options(statement_ms: int = WORKER_STATEMENT_MS) -> dict[str, Any]:
         "pool_pre_ping": True,
         "hide_parameters": True,  # an error's text must not carry a citizen's words into the log (T100)
         "pool_recycle": 300,
+        "max_overflow": 30,  # a worker polls each mailbox in a thread of its own
         "connect_args": {
             "options": SESSION_OPTIONS.format(statement_ms=statement_ms),
             "connect_timeout": 10,

@@ -5,13 +5,11 @@ Any number of these may run on any number of machines: see `docs/decisions/0003-
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import signal
 import sys
 import threading
 
-from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.blocking import BlockingScheduler
 from sqlalchemy.exc import OperationalError
 
@@ -20,44 +18,19 @@ from helpdesk.desk.watch import LEASE_S, Watch
 from helpdesk.desk.worker import Worker, open_worker
 from helpdesk.errors import SettingsError
 from helpdesk.settings import Settings, load
-from scheduler.jobs import INTAKE, JOBS, Job
+from scheduler.jobs import JOBS, Job
 
 log = logging.getLogger("scheduler")
 
+# A poll that hangs in a connection is not waited for: what it has not committed comes again (F53).
+GOODBYE_S = 20.0
 DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 
 
-class News:
-    """Mail was announced: the intake job runs now, or once more when it is running already."""
-
-    def __init__(self, scheduler: BlockingScheduler) -> None:
-        self._scheduler = scheduler
-        self._came = threading.Event()
-
-    def wake(self) -> None:
-        """Run the intake job at once. Called from the watching threads; returns at once."""
-        self._came.set()
-        try:
-            self._scheduler.modify_job(INTAKE, next_run_time=dt.datetime.now(dt.UTC))
-        except JobLookupError:
-            log.info("mail was announced while the worker was stopping; the next one finds it")
-
-    def take(self) -> bool:
-        """Whether news came since the last time somebody asked."""
-        came = self._came.is_set()
-        self._came.clear()
-        return came
-
-
-def run_job(job: Job, worker: Worker, news: News) -> None:
+def run_job(job: Job, worker: Worker) -> None:
     """One tick of a job. A database that is away is the next tick's business."""
     try:
-        if job.name == INTAKE:
-            news.take()
         job.work(worker)
-        # A tick that is asked for while the job runs is left out: it is made good for here.
-        while job.name == INTAKE and news.take() and not worker.filer.stopping.is_set():
-            job.work(worker)
     except OperationalError:
         log.warning("%s: the database does not answer; trying again at the next tick", job.name)
 
@@ -65,16 +38,16 @@ def run_job(job: Job, worker: Worker, news: News) -> None:
 def serve(worker: Worker) -> None:
     """Run the jobs until SIGTERM or SIGINT; a job that is running is let finish."""
     scheduler = BlockingScheduler(timezone="UTC", job_defaults=DEFAULTS)
-    news = News(scheduler)
     for job in JOBS:
         seconds = job.interval_ticks * worker.settings.tick_s
-        scheduler.add_job(run_job, "interval", seconds=seconds, args=[job, worker, news], id=job.name)
-    watch = Watch(worker.sessions, news.wake, lease_s=min(LEASE_S, worker.settings.lease_s))
+        scheduler.add_job(run_job, "interval", seconds=seconds, args=[job, worker], id=job.name)
+    watch = Watch(worker.sessions, worker.polls.start_due, lease_s=min(LEASE_S, worker.settings.lease_s))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop(scheduler, worker, watch))
     watch.start()
     log.info("worker started: %s", ", ".join(job.name for job in JOBS))
     scheduler.start()
+    worker.polls.wait(GOODBYE_S)
 
 
 def stop(scheduler: BlockingScheduler, worker: Worker, watch: Watch) -> None:

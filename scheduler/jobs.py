@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from helpdesk.db import utc_now
-from helpdesk.desk.intake import poll_due
 from helpdesk.desk.previews import make_due
 from helpdesk.desk.reconcile import reconcile_due
 from helpdesk.desk.scans import scan_due
@@ -18,8 +17,6 @@ from helpdesk.desk.sending import send_due
 from helpdesk.desk.worker import Worker
 from helpdesk.mail.clamav import Scanner
 from helpdesk.mail.smtp import SmtpServer
-
-INTAKE = "intake"  # woken by news, besides its interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +29,13 @@ class Job:
 
 
 def intake(worker: Worker) -> None:
-    """Poll the mailboxes that are due and file what they brought."""
-    poll_due(worker.sessions, worker.filer, worker.settings)
+    """Begin to poll the mailboxes that are due; each poll files what it brought."""
+    worker.polls.start_due()
+
+
+def filing(worker: Worker) -> None:
+    """File what is left over: a worker died, somebody tried again by hand."""
+    worker.filer.file_all()
 
 
 def outbox(worker: Worker) -> None:
@@ -62,7 +64,8 @@ def reconcile(worker: Worker) -> None:
 
 
 JOBS = (
-    Job(INTAKE, 1, intake),
+    Job("intake", 1, intake),
+    Job("filing", 1, filing),
     Job("outbox", 0.5, outbox),
     Job("scan", 1, scan),
     Job("previews", 5, previews),

@@ -15,6 +15,7 @@ from helpdesk.desk import ledger
 from helpdesk.desk.answers import Catalogue
 from helpdesk.desk.filing import Counts, Filer
 from helpdesk.desk.health import ServiceHealth
+from helpdesk.desk.intake import Polls
 from helpdesk.desk.ledger import Folder, RawMail
 from helpdesk.desk.mailbox import Mailbox
 from helpdesk.desk.outbox import Outgoing
@@ -100,7 +101,8 @@ def open_desk(settings: Settings, parser: ParserProcess, sorter: Sorter) -> Iter
     password = Path(settings.var) / "password"
     password.write_text("unused")
     with open_sessions_of(settings) as sessions:
-        worker = Worker(settings, sessions, Filer(sessions, settings, parser, sorter, Catalogue()))
+        filer = Filer(sessions, settings, parser, sorter, Catalogue())
+        worker = Worker(settings, sessions, filer, Polls(sessions, filer, settings))
         with worker.sessions.begin() as session:
             mailbox = Mailbox(
                 name="prueba", host="127.0.0.1", port=1, username="u", password_file=str(password), tls=False

@@ -1,9 +1,14 @@
-"""One poll of the mailboxes: take the lease, receive, file, mark; and say how it went on the mailbox's row."""
+"""Polling the mailboxes: take the lease, receive, file, mark; and say how it went on the mailbox's row.
+
+In a worker each mailbox is polled in a thread of its own (`Polls`): a server that stalls holds up nobody else's mail.
+"""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+import threading
+import time
+from dataclasses import dataclass, field, replace
 
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 from sqlalchemy.exc import OperationalError
@@ -39,13 +44,54 @@ class Poll:
     copied: int = 0
 
 
-def poll_due(sessions: Sessions, filer: Filer, settings: Settings) -> list[Poll]:
-    """Poll every mailbox that is due, and file what is left over from before."""
-    with sessions() as session:
-        due = due_mailbox_ids(session)
-    polls = [poll for mailbox_id in due if (poll := poll_one(sessions, filer, settings, mailbox_id))]
-    filer.file_all()
-    return polls
+@dataclass(frozen=True, slots=True)
+class Polls:
+    """The polls under way in a worker. Of several workers, the lease on the mailbox's row decides who polls it."""
+
+    sessions: Sessions
+    filer: Filer
+    settings: Settings
+    _running: dict[int, threading.Thread] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start_due(self) -> None:
+        """Begin to poll every mailbox that is due and that nobody polls; returns at once."""
+        with self._lock, self.sessions() as session:
+            for mailbox_id in due_mailbox_ids(session):
+                running = self._running.get(mailbox_id)
+                if running is None or not running.is_alive():
+                    self._start(mailbox_id)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the polls under way. One that hangs in a connection ends with the process."""
+        end = time.monotonic() + seconds
+        for thread in list(self._running.values()):
+            thread.join(max(end - time.monotonic(), 0))
+
+    def _start(self, mailbox_id: int) -> None:
+        thread = threading.Thread(
+            target=self._poll, args=[mailbox_id], name=f"poll-{mailbox_id}", daemon=True
+        )
+        self._running[mailbox_id] = thread
+        thread.start()
+
+    def _poll(self, mailbox_id: int) -> None:
+        try:
+            while True:
+                poll_one(self.sessions, self.filer, self.settings, mailbox_id)
+                with self._lock:
+                    # News that came during the poll: whoever brings later ones finds nobody running.
+                    if self.filer.stopping.is_set() or not self._is_due(mailbox_id):
+                        del self._running[mailbox_id]
+                        return
+        except OperationalError:
+            log.warning("intake: the database does not answer; trying again at the next tick")
+        except Exception:  # the next tick finds this thread ended, and begins another
+            log.exception("intake: the poll ended")
+
+    def _is_due(self, mailbox_id: int) -> bool:
+        with self.sessions() as session:
+            return mailbox_id in due_mailbox_ids(session)
 
 
 def poll_all(sessions: Sessions, filer: Filer, settings: Settings, progress: Progress = silent) -> list[Poll]:

@@ -10,6 +10,7 @@ from helpdesk.db import Sessions, open_engine, open_sessions
 from helpdesk.desk import tables
 from helpdesk.desk.answers import Catalogue
 from helpdesk.desk.filing import Filer
+from helpdesk.desk.intake import Polls
 from helpdesk.desk.sorting import Sorter
 from helpdesk.embedded import database_url
 from helpdesk.mail.sandbox import ParserProcess
@@ -25,6 +26,7 @@ class Worker:
     settings: Settings
     sessions: Sessions
     filer: Filer
+    polls: Polls
 
 
 @contextmanager
@@ -42,4 +44,4 @@ def open_worker(settings: Settings) -> Iterator[Worker]:
     """A worker's tools, closed afterwards. Raises SettingsError."""
     with open_sessions_of(settings) as sessions, ParserProcess() as parser:
         filer = Filer(sessions, settings, parser, Sorter(settings.model_path), Catalogue())
-        yield Worker(settings, sessions, filer)
+        yield Worker(settings, sessions, filer, Polls(sessions, filer, settings))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import dataclasses
+import socket
 import threading
 import time
 
@@ -40,6 +43,11 @@ def poll(desk: Desk, mailbox: Mailbox) -> Poll:
     done = intake.poll_one(desk.sessions, desk.worker.filer, desk.settings, mailbox.id)
     assert done is not None
     return done
+
+
+def poll_due(desk: Desk) -> None:
+    desk.worker.polls.start_due()
+    desk.worker.polls.wait(30)
 
 
 def kind_of(server: Script, **changes: object) -> str:
@@ -90,7 +98,10 @@ def giving(uids: tuple[int, ...], bodies: bytes, size: int = 100) -> dict[str, A
         ("SELECT", b"NO [NONEXISTENT] Unknown Mailbox", Trouble.FOLDER),
         ("SELECT", b"NO Server unavailable. 15", Trouble.PROTOCOL),
         ("SELECT", b"* 3 EXISTS\r\nOK done", Trouble.PROTOCOL),  # no UIDVALIDITY
-        ("UID SEARCH", b"* BYE Session invalidated - AccessTokenExpired\r\nNO x", Trouble.TOKEN),
+        # With a password there is no token to mend.
+        ("UID SEARCH", b"* BYE Session invalidated - AccessTokenExpired\r\nNO x", Trouble.UNREACHABLE),
+        ("UID SEARCH", b"* BYE Session expired, please login again\r\nNO x", Trouble.UNREACHABLE),
+        ("LOGIN", b"NO [AUTHENTICATIONFAILED] Wrong password. Please try again", Trouble.REFUSED),
         ("UID SEARCH", b"NO Request is throttled. Suggested Backoff Time: 299 milliseconds", Trouble.BUSY),
         ("UID SEARCH", b"* SEARCH one two\r\nOK done", Trouble.PROTOCOL),
         ("UID SEARCH", b"%% nonsense\r\nOK done", Trouble.PROTOCOL),
@@ -111,15 +122,72 @@ def test_F11_a_connection_that_breaks_during_the_login_is_not_a_wrong_password()
         assert kind_of(server) == Trouble.UNREACHABLE
 
 
+def test_a_password_that_is_not_ascii_is_sent_as_utf_8() -> None:
+    tags = []
+
+    def authenticate(talk: Talk) -> None:
+        tags.append(talk.tag)
+        talk.say(b"+ \r\n")
+
+    def taken(talk: Talk) -> None:
+        good = base64.b64decode(talk.tag).decode() == "\0peña@example.com\0contraseña"
+        talk.say(tags.pop() + (b" OK welcome\r\n" if good else b" NO [AUTHENTICATIONFAILED] no\r\n"))
+
+    with script({"AUTHENTICATE": authenticate, "?": taken}) as server:
+        changes = {"username": "peña@example.com", "password": "contraseña"}
+        with open_folder(account(server, **changes)) as folder:
+            assert folder.uids_after(0) == []
+
+
+@pytest.mark.parametrize("host", ["imap..example.com", f"{'x' * 64}.example.com"])
+def test_a_host_that_is_no_name_is_a_host_that_is_not_known(host: str) -> None:
+    with script() as server:
+        assert kind_of(server, host=host) == Trouble.UNREACHABLE
+
+
+def test_capabilities_that_cannot_be_read_are_nonsense_like_any_other() -> None:
+    with script({"CAPABILITY": b"* CAPABILITY IMAP4rev1 \xe9\r\nOK done"}) as server:
+        assert kind_of(server) == Trouble.PROTOCOL
+
+
+def test_F10_the_time_to_connect_is_for_all_addresses_of_a_host_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as full, contextlib.ExitStack() as waiting:
+        # Nobody accepts, and the queue is full: what else comes is not answered.
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            knocking = waiting.enter_context(socket.socket())
+            knocking.setblocking(False)
+            knocking.connect_ex(full.getsockname())
+        with script() as server:
+            swallowed = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", full.getsockname())] * 5
+            good = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))
+            found = [*swallowed, good]
+            real = socket.getaddrinfo
+
+            def resolve(host: str, *given: object, **more: object) -> object:
+                return found if host == "imap.example.com" else real(host, *given, **more)  # type: ignore[arg-type]
+
+            monkeypatch.setattr(socket, "getaddrinfo", resolve)
+            began = time.monotonic()
+            with open_folder(account(server, host="imap.example.com", connect_timeout_s=2)) as folder:
+                assert folder.uids_after(0) == []
+            found.pop()
+            assert kind_of(server, host="imap.example.com", connect_timeout_s=2) == Trouble.UNREACHABLE
+            assert time.monotonic() - began < 7
+
+
 def test_a_refused_password_halts_the_mailbox_and_nothing_more_is_tried(desk: Desk) -> None:
     with script({"LOGIN": b"NO [AUTHENTICATIONFAILED] no"}) as server:
         mailbox = scripted(desk, server)
-        intake.poll_due(desk.sessions, desk.worker.filer, desk.settings)
+        poll_due(desk)
         with desk.sessions.begin() as session:
             row = session.get_one(Mailbox, mailbox.id)
             assert row.halted_at is not None
             row.due_at = utc_now()
-        intake.poll_due(desk.sessions, desk.worker.filer, desk.settings)
+        poll_due(desk)
         (told,) = intake.poll_all(desk.sessions, desk.worker.filer, desk.settings)
         assert told.error is not None
         assert told.error.startswith("detenido")
@@ -236,6 +304,23 @@ def test_a_message_that_the_server_withholds_is_noted_and_asked_for_again(desk: 
         with open_folder(account(server)) as folder:
             assert receive(desk.sessions, mailbox, folder, now=utc_now(), max_bytes=MAX_BYTES) == 1
         assert {row.uid: row.state for row in desk.ledger()} == {5: "received", 6: "received"}
+
+
+@pytest.mark.parametrize(
+    "date", [b'"20-Nov-2026 10:00:00 +99999999"', b'"01-Jan-0001 00:00:00 +1400"', b'"99-Abc-0000 x"', b"NIL"]
+)
+def test_a_date_that_cannot_be_does_not_keep_mail_out(desk: Desk, date: bytes) -> None:
+    given = {
+        b"RFC822.SIZE": b"* 1 FETCH (UID 5 RFC822.SIZE 4 INTERNALDATE " + date + b")\r\n",
+        b"BODY.PEEK": fetched(5, b"five"),
+    }
+
+    def fetch(talk: Talk) -> None:
+        talk.say(next(answer for word, answer in given.items() if word in talk.line))
+        talk.done()
+
+    with script({"UID SEARCH": b"* SEARCH 5\r\nOK done", "UID FETCH": fetch}) as server:
+        assert received(desk, server) == {5: b"five"}
 
 
 def test_a_server_that_understates_a_size_cannot_fill_the_ledger(desk: Desk) -> None:

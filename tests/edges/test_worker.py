@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
+import time
+from typing import Any
 
 import pytest
 
+from helpdesk.db import utc_now
+from helpdesk.desk import intake
+from helpdesk.desk.filing import Counts, Filer
 from helpdesk.desk.mailbox import Mailbox
+from helpdesk.desk.mailbox_lease import news
 from helpdesk.settings import Settings
 from tests.desk import Desk
 from tests.dovecot import Dovecot
-from tests.edges.conftest import environment, process, wait_for
+from tests.edges.conftest import connect, environment, process, wait_for
+from tests.imap_script import script
 from tests.mails import mail
 from tests.smtp_sink import Sink
 
@@ -40,6 +48,73 @@ def test_F29_two_workers_on_one_mailbox_double_nothing(
         wait_for(lambda: len(smtp_sink.mails) >= 20)
     assert len(desk.tickets()) == 20
     assert len(smtp_sink.mails) == 20
+
+
+@pytest.mark.needs("dovecot")
+def test_a_server_that_stalls_holds_up_no_other_mailbox(
+    desk: Desk, imap_server: Dovecot, user: str, settings: Settings
+) -> None:
+    imap_server.deliver(user, mail("Quiero volver."))
+    with script({"LOGIN": lambda talk: None}) as server:
+        stalled = connect(desk, server.port, "stalled")
+        with desk.sessions.begin() as session:
+            session.get_one(Mailbox, stalled.id).name = "stalled"
+        connect(desk, imap_server.port, user)
+        with desk.sessions.begin() as session:
+            # The one that stalls is due first.
+            session.get_one(Mailbox, stalled.id).due_at = utc_now() - dt.timedelta(hours=1)
+        with process(["-m", "scheduler"], settings) as worker:
+            wait_for(lambda: server.connections)
+            wait_for(desk.tickets)
+            imap_server.deliver(user, mail("Otra.", sender="otra@example.com"))
+            wait_for(lambda: len(desk.tickets()) == 2)
+            assert server.connections == 1, "and it is not asked again while it is being asked"
+            stopping = time.monotonic()
+            worker.terminate()
+            assert worker.wait(40) == 0
+            assert time.monotonic() - stopping < 30, "F53"
+
+
+@pytest.mark.needs("dovecot")
+def test_news_that_come_during_a_poll_are_polled_for_at_once(
+    desk: Desk, mailbox: Mailbox, imap_server: Dovecot, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk.sessions.begin() as session:
+        session.get_one(Mailbox, mailbox.id).poll_interval_s = 3600
+    filed = type(desk.worker.filer).file_all
+    came = []
+
+    def while_filing(self: Filer, **more: Any) -> Counts:
+        if not came:
+            came.append(mail("Y una más.", sender="otra@example.com"))
+            imap_server.deliver(user, *came)
+            with desk.sessions.begin() as session:
+                news(session, mailbox.id)
+            desk.worker.polls.start_due()
+        return filed(self, **more)
+
+    monkeypatch.setattr(type(desk.worker.filer), "file_all", while_filing)
+    imap_server.deliver(user, mail("Quiero volver."))
+    desk.worker.polls.start_due()
+    desk.worker.polls.wait(30)
+    assert len(desk.tickets()) == 2
+
+
+def test_a_poll_that_ends_badly_is_begun_again_by_the_next_tick(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(intake, "poll_one", broken)
+        desk.worker.polls.start_due()
+        desk.worker.polls.wait(30)
+    assert "the poll ended" in caplog.text
+    desk.worker.polls.start_due()
+    desk.worker.polls.wait(30)
+    with desk.sessions() as session:
+        assert session.get_one(Mailbox, desk.mailbox_id).error is not None, "it was tried"
 
 
 @pytest.mark.parametrize(
