@@ -8,8 +8,8 @@ demo: ## a whole desk on this machine (the default)
 install: ## set up .venv, start nothing
 	@python3 run.py install
 
-test: ## all tests; needs nothing that pip cannot bring
-	@$(RUN) python -m pytest $(ARGS)
+test: ## all tests, on every core; needs nothing that pip cannot bring
+	@$(RUN) python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: ## lint, format, types, import contracts, migrations, docs
 	@$(RUN) ruff check .

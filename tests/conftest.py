@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -114,10 +115,13 @@ def model_path(pytestconfig: pytest.Config) -> Path:
     sources = sorted((ROOT / "classifier").rglob("*.py")) + sorted((ROOT / "classifier").rglob("*.jsonl"))
     state = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
     path = pytestconfig.cache.mkdir("model") / f"{state}.skops"
-    if not path.exists():
-        made = path.with_suffix(f".{os.getpid()}")
-        train(list(corpus_rows())).save(made)
-        made.rename(path)
+    # The tests run in several processes: one trains, the others wait for it.
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            made = path.with_suffix(f".{os.getpid()}")
+            train(list(corpus_rows())).save(made)
+            made.rename(path)
     return path
 
 
