@@ -60,8 +60,8 @@ def merge(
 ) -> None:
     """Move everything of a ticket into another one; later mail to the first goes there too. Raises NotAllowed.
 
-    The address of the first ticket's requester may write to the other one from now on; a machine's may not.
-    `clock`: whoever waited on the first ticket waits on the other.
+    The address of the first ticket's requester may write to the other one from now on. `clock`: whoever waited on
+    the first ticket waits on the other.
     """
     lock_both(session, ticket, target)
     if ticket.id == target.id:
@@ -78,8 +78,7 @@ def merge(
         "target": clock_of(target),
     }
     hand_over(session, moved, ticket, target)
-    if not ticket.automatic:
-        let_in(session, ticket, target, actor=by.actor, now=by.now)
+    let_in(session, ticket, target, actor=by.actor, now=by.now)
     if clock and ticket.status == TicketStatus.OPEN:
         said = f"se le unió {ticket.number}"
         take_over_clock(session, target, ticket.waiting_since, actor=by.actor, now=by.now, why=said)

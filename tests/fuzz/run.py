@@ -7,6 +7,7 @@ In: the loop over the mails in several processes, what is counted, how a fault i
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import time
 from collections import Counter
@@ -16,6 +17,8 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
+import psutil
+
 from helpdesk.mail.parsed import ParsedMail
 from helpdesk.mail.sandbox import ParseFailed, ParserProcess
 from tests.fuzz.checks import MAX_SECONDS, faults
@@ -23,6 +26,7 @@ from tests.fuzz.mutate import mutant
 from tests.fuzz.seeds import load_seeds
 
 BLOCK = 2_000
+LOOK_EVERY = 50
 TRIES = 3
 
 
@@ -37,11 +41,15 @@ class Fault:
 
 @dataclass
 class Tally:
-    """What was seen: how many mails, the faults, the defects, the slowest (seconds, index)."""
+    """What was seen: how many mails, the faults, the defects, the slowest (seconds, index).
+
+    `peak_kib` is the most memory that a parser's process ever had, as far as it was looked at.
+    """
 
     mails: int = 0
     size: int = 0
     slowest: tuple[float, int] = (0.0, -1)
+    peak_kib: int = 0
     defects: Counter[str] = field(default_factory=Counter)
     faults: list[Fault] = field(default_factory=list)
 
@@ -49,6 +57,7 @@ class Tally:
         self.mails += other.mails
         self.size += other.size
         self.slowest = max(self.slowest, other.slowest)
+        self.peak_kib = max(self.peak_kib, other.peak_kib)
         self.defects.update(other.defects)
         self.faults += other.faults
 
@@ -77,7 +86,17 @@ def run_block(seed: int, indexes: range) -> Tally:
             tally.defects.update(mail.defects)
             failures += list(faults(mail))
         tally.faults += [Fault(seed, index, what) for what in failures]
+        if tally.mails % LOOK_EVERY == 0:
+            tally.peak_kib = max(tally.peak_kib, *peaks_kib(), 0)
     return tally
+
+
+def peaks_kib() -> Iterator[int]:
+    """The peak memory of each process below this one."""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(OSError, IndexError):  # it has ended
+            status = Path(f"/proc/{child.pid}/status").read_text()
+            yield int(status.partition("VmHWM:")[2].split()[0])
 
 
 def parse_timed(parser: ParserProcess, raw: bytes) -> tuple[float, ParsedMail | None, list[str]]:
@@ -159,5 +178,6 @@ def main(arguments: list[str] | None = None) -> int:
         f"{sum_.mails} mails, {sum_.size / 1e6:.0f} MB, {seconds:.0f} s, {sum_.mails / seconds:.0f} a second"
     )
     print(f"slowest {sum_.slowest[0]:.2f} s (index {sum_.slowest[1]}), {len(sum_.faults)} faults")
+    print(f"peak memory of a parser's process {sum_.peak_kib / 1024:.0f} MiB")
     print(", ".join(f"{name} {count}" for name, count in sum_.defects.most_common()))
     return 1 if sum_.faults else 0
