@@ -18,6 +18,8 @@ from imapclient.exceptions import IMAPClientError
 from tests.ports import free_port
 
 PASSWORD = "dovecot-de-prueba"
+# Until a server that was started answers; on a machine with much to do it takes its time.
+PATIENCE_S = 60
 
 CONFIGURATION = """
 base_dir = {root}/run
@@ -124,7 +126,7 @@ class Dovecot:
 
     def client(self, user: str) -> IMAPClient:
         """A connection of a person who uses the same mailbox."""
-        client = IMAPClient("127.0.0.1", port=self.port, ssl=False)
+        client = IMAPClient("127.0.0.1", port=self.port, ssl=False, timeout=PATIENCE_S / 2)
         client.login(user, PASSWORD)
         client.select_folder("INBOX")
         self.people.append(client)
@@ -154,7 +156,8 @@ class Dovecot:
         # The server outlives this call: it must not hold our output open.
         command = [str(program()), "-c", str(self.root / "dovecot.conf")]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        for _ in range(200):
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
             try:
                 self.client("prueba")
                 self.send_people_home()

@@ -52,6 +52,9 @@ class Endpoint:
     new_refresh_token: str | None = None
     refusal: dict[str, str] | None = None
     raw: tuple[int, bytes] | None = None
+    rotates: bool = False  # every refresh token is good once
+    refresh_token: str = REFRESH
+    drips: threading.Event | None = None  # one byte at a time, until it is set
     asked: list[dict[str, str]] = field(default_factory=list)
 
     @property
@@ -65,9 +68,13 @@ class Endpoint:
         if self.raw is not None:
             return self.raw
         good = form.get("client_secret") == SECRET
-        good &= form.get("grant_type") == "client_credentials" or form.get("refresh_token") == REFRESH
+        good &= (
+            form.get("grant_type") == "client_credentials" or form.get("refresh_token") == self.refresh_token
+        )
         if self.refusal or not good:
             return 401, json.dumps(self.refusal or {"error": "invalid_client"}).encode()
+        if self.rotates:
+            self.new_refresh_token = self.refresh_token = f"r3fresco-{len(self.asked)}"
         given = {"access_token": jwt(self.user, life_s=self.life_s, key=self.key), "token_type": "Bearer"}
         more = {"expires_in": self.expires_in, "refresh_token": self.new_refresh_token}
         return 200, json.dumps(given | {name: value for name, value in more.items() if value}).encode()
@@ -88,6 +95,8 @@ def token_endpoint(user: str) -> Iterator[Endpoint]:
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
+            while endpoint.drips and not endpoint.drips.wait(0.1):
+                self.wfile.write(b" ")
             self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:

@@ -17,12 +17,18 @@ from helpdesk import failpoints
 from helpdesk.db import Sessions, utc_now
 from helpdesk.desk.filing import Counts, Filer
 from helpdesk.desk.mailbox import Mailbox, imap_mailboxes
-from helpdesk.desk.mailbox_lease import due_mailbox_ids, end_lease, new_holder, renew_lease, take_lease
+from helpdesk.desk.mailbox_lease import (
+    due_mailbox_ids,
+    end_lease,
+    lease_dropped_on_fault,
+    new_holder,
+    renew_lease,
+    take_lease,
+)
+from helpdesk.desk.mailbox_trouble import attempt
 from helpdesk.desk.receive import Progress, mark, receive, silent
 from helpdesk.desk.sent_copies import copy_sent, open_sent_folder
-from helpdesk.errors import MailboxError, MailboxUnreachable, SettingsError
 from helpdesk.mail.imap import OpenFolder, open_folder
-from helpdesk.mail.trouble import Trouble
 from helpdesk.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -119,31 +125,13 @@ def poll_one(
     if mailbox is None:
         return None
     failpoints.hit("after-mailbox-lease")
-    poll, error = _attempt(_Reading(sessions, filer, settings, mailbox, progress))
+    reading = _Reading(sessions, filer, settings, mailbox, progress)
+    with lease_dropped_on_fault(sessions, mailbox):
+        poll, error = attempt(mailbox.name, reading.poll)
     failpoints.hit("before-lease-end")
     with sessions.begin() as session:
         end_lease(session, mailbox_id, holder, error)
-    return replace(poll, error=str(error), kind=error.kind) if error else poll
-
-
-def _attempt(reading: _Reading) -> tuple[Poll, MailboxError | None]:
-    """Read, and give whatever goes wrong a kind; only the database's absence has nowhere to be written."""
-    name = reading.mailbox.name
-    try:
-        return reading.poll(), None
-    except MailboxError as trouble:
-        log.warning("mailbox %s: %s: %s", name, trouble.kind, trouble)
-        return Poll(name), trouble
-    except SettingsError as wrong:
-        log.warning("mailbox %s: %s", name, wrong)
-        return Poll(name), MailboxUnreachable(str(wrong), Trouble.SETTINGS)
-    except OperationalError:
-        raise
-    except Exception as fault:  # whatever a server makes us stumble over, the other mailboxes are read
-        log.exception("mailbox %s", name)
-        return Poll(name), MailboxUnreachable(
-            f"error inesperado ({type(fault).__name__})", Trouble.UNEXPECTED
-        )
+    return Poll(mailbox.name, error=str(error), kind=error.kind) if error else poll
 
 
 @dataclass(frozen=True, slots=True)

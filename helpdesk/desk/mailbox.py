@@ -107,9 +107,9 @@ class Mailbox(Base):
         return self.halted_at is not None or self.failures >= FAILED_POLLS_UNTIL_RED
 
     def account(self) -> ImapAccount:
-        """What the IMAP adapter needs. Raises SettingsError when a secret's file cannot be read."""
+        """What the IMAP adapter needs. Raises SettingsError when a secret's file cannot be read, or is empty."""
         check_way(self.host, tls=self.tls, token_url=self.token_url)
-        secret = read_secret(Path(self.password_file), f"Mailbox {self.name!r}, --password-file")
+        secret = self._secret(self.password_file, "--password-file")
         oauth = None if self.auth == Auth.PASSWORD else self._oauth(secret)
         return ImapAccount(
             self.host,
@@ -131,8 +131,14 @@ class Mailbox(Base):
         if self.oauth_grant == Grant.CLIENT_CREDENTIALS:
             return client
         file = self.client_secret_file
-        own = read_secret(Path(file), f"Mailbox {self.name!r}, --client-secret-file") if file else None
+        own = self._secret(file, "--client-secret-file") if file else None
         return replace(client, secret=own, refresh_token=secret, refresh_file=Path(self.password_file))
+
+    def _secret(self, file: str, option: str) -> str:
+        secret = read_secret(Path(file), f"Mailbox {self.name!r}, {option}")
+        if not secret:  # somebody is writing it; at the server it would count as a wrong password
+            raise SettingsError(f"Mailbox {self.name!r}, {option}: {file} is empty.")
+        return secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,11 @@ import datetime as dt
 import os
 import socket
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from helpdesk.db import Sessions
@@ -18,6 +21,9 @@ from helpdesk.desk.mailbox import Mailbox, MailboxKind
 from helpdesk.desk.mailbox_trouble import care_of
 from helpdesk.errors import MailboxError
 from helpdesk.mail.trouble import Trouble
+
+# Before a poll that was no fault of the mailbox's server is begun again.
+BUSY_S = 10.0
 
 
 def new_holder() -> str:
@@ -41,11 +47,14 @@ def due_mailbox_ids(session: Session) -> list[int]:
 
 
 def take_lease(session: Session, mailbox_id: int, holder: str, lease_s: float) -> Mailbox | None:
-    """Own the mailbox for `lease_s` seconds; None when another worker does (L15: compare and set, no lock)."""
+    """Own the mailbox for `lease_s` seconds; None when another worker does (L15: compare and set, no lock).
+
+    None, too, for one that was halted since it was found due: another wrong password may lock the account.
+    """
     free = or_(Mailbox.lease_until.is_(None), Mailbox.lease_until < func.now(), Mailbox.holder == holder)
     taken = session.scalar(
         update(Mailbox)
-        .where(Mailbox.id == mailbox_id, free)
+        .where(Mailbox.id == mailbox_id, free, Mailbox.halted_at.is_(None))
         .values(holder=holder, polled_at=func.now(), lease_until=_after(lease_s))
         .returning(Mailbox.id)
     )
@@ -68,7 +77,8 @@ def end_lease(session: Session, mailbox_id: int, holder: str, error: MailboxErro
     mailbox = session.scalar(owned.execution_options(populate_existing=True))
     if mailbox is None:
         return
-    now = session.scalars(select(func.now())).one()
+    # Not the transaction's beginning: news may have come while the row was waited for.
+    now = session.scalars(select(func.clock_timestamp())).one()
     mailbox.holder = mailbox.lease_until = None
     if error is None:
         wait_s = float(mailbox.poll_interval_s)
@@ -78,6 +88,22 @@ def end_lease(session: Session, mailbox_id: int, holder: str, error: MailboxErro
         wait_s = _note_failure(mailbox, error, now)
     if not _asked_for_meanwhile(mailbox, now):
         mailbox.due_at = now + dt.timedelta(seconds=wait_s)
+
+
+@contextmanager
+def lease_dropped_on_fault(sessions: Sessions, mailbox: Mailbox) -> Iterator[None]:
+    """Give the mailbox back when the block raises, for another try in a moment.
+
+    The database is busy, or somebody interrupts us: that says nothing about the mailbox's server.
+    """
+    try:
+        yield
+    except BaseException:
+        ours = (Mailbox.id == mailbox.id, Mailbox.holder == mailbox.holder)
+        freed = {Mailbox.holder: None, Mailbox.lease_until: None, Mailbox.due_at: _after(BUSY_S)}
+        with suppress(OperationalError), sessions.begin() as session:
+            session.execute(update(Mailbox).where(*ours).values(freed))
+        raise
 
 
 def _note_failure(mailbox: Mailbox, error: MailboxError, now: dt.datetime) -> float:
@@ -104,11 +130,14 @@ def watchable_ids(session: Session) -> list[int]:
 
 
 def take_watch(session: Session, mailbox_id: int, watcher: str, lease_s: float) -> Mailbox | None:
-    """Be the one that watches a mailbox for `lease_s` seconds, or go on being it; None when that is not ours."""
+    """Be the one that watches a mailbox for `lease_s` seconds, or go on being it; None when that is not ours.
+
+    Nobody goes on watching while polls fail: on a server that allows one connection, ours would keep them out.
+    """
     free = or_(Mailbox.watch_until.is_(None), Mailbox.watch_until < func.now(), Mailbox.watcher == watcher)
     taken = session.scalar(
         update(Mailbox)
-        .where(Mailbox.id == mailbox_id, free, _readable(), Mailbox.idle)
+        .where(Mailbox.id == mailbox_id, free, _readable(), Mailbox.idle, Mailbox.failures == 0)
         .values(watcher=watcher, watch_until=_after(lease_s))
         .returning(Mailbox.id)
     )

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy.exc import OperationalError
 
 from helpdesk.desk.words import N_
+from helpdesk.errors import MailboxError, MailboxUnreachable, SettingsError
 from helpdesk.mail.trouble import Trouble
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +115,23 @@ def care_of(kind: str | None) -> Care:
     """The table's row for what a mailbox has in `error_kind`."""
     known = kind if kind in ERROR_KINDS else Trouble.UNEXPECTED
     return ERROR_KINDS[Trouble(known)]
+
+
+def attempt(name: str, work: Callable[[], T]) -> tuple[T | None, MailboxError | None]:
+    """Do some work with a mailbox; give whatever goes wrong a kind. The database's own trouble is nobody's mailbox's.
+
+    Raises OperationalError.
+    """
+    try:
+        return work(), None
+    except MailboxError as trouble:
+        log.warning("mailbox %s: %s: %s", name, trouble.kind, trouble)
+        return None, trouble
+    except SettingsError as wrong:
+        log.warning("mailbox %s: %s", name, wrong)
+        return None, MailboxUnreachable(str(wrong), Trouble.SETTINGS)
+    except OperationalError:
+        raise
+    except Exception as fault:  # whatever a server makes us stumble over, the other mailboxes are read
+        log.exception("mailbox %s", name)
+        return None, MailboxUnreachable(f"error inesperado ({type(fault).__name__})", Trouble.UNEXPECTED)

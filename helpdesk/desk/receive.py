@@ -106,12 +106,12 @@ def _enter(
 ) -> int:
     given = [mail.uid for mail in mails if not mail.withheld]
     if given:
-        # What was withheld at first is here now, or gone for good: its row is written anew.
-        session.execute(delete(RawMail).where(_withheld(folder), RawMail.uid.in_(given)))
+        # What could not be had at first is here now, or gone for good: its row is written anew.
+        session.execute(delete(RawMail).where(_vanished(folder), RawMail.uid.in_(given)))
     entered = ledger.enter(session, folder, mails, now, sent=sent)
     withheld = [mail.uid for mail in mails if mail.withheld]
     if withheld:
-        vanished = and_(_of(folder), RawMail.uid.in_(withheld), RawMail.state == MailState.VANISHED.value)
+        vanished = and_(_vanished(folder), RawMail.uid.in_(withheld))
         session.execute(update(RawMail).where(vanished).values(reason=WITHHELD))
     return entered
 
@@ -123,7 +123,11 @@ def withheld_uids(session: Session, folder: Folder, now: dt.datetime) -> list[in
 
 
 def _withheld(folder: Folder) -> ColumnElement[bool]:
-    return and_(_of(folder), RawMail.state == MailState.VANISHED.value, RawMail.reason == WITHHELD)
+    return and_(_vanished(folder), RawMail.reason == WITHHELD)
+
+
+def _vanished(folder: Folder) -> ColumnElement[bool]:
+    return and_(_of(folder), RawMail.state == MailState.VANISHED.value)
 
 
 def _of(folder: Folder) -> ColumnElement[bool]:

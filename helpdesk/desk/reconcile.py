@@ -21,14 +21,20 @@ from helpdesk.db import JSON, Base, Sessions, utc_now
 from helpdesk.desk import ledger
 from helpdesk.desk.filing import Filer
 from helpdesk.desk.ledger import RawMail
+from helpdesk.desk.lifecycle import MailState
 from helpdesk.desk.mailbox import Mailbox, MailboxKind
-from helpdesk.desk.mailbox_lease import end_lease, new_holder, renew_lease, take_lease
+from helpdesk.desk.mailbox_lease import (
+    end_lease,
+    lease_dropped_on_fault,
+    new_holder,
+    renew_lease,
+    take_lease,
+)
+from helpdesk.desk.mailbox_trouble import attempt
 from helpdesk.desk.receive import receive_missing
 from helpdesk.desk.sent_copies import open_sent_folder
-from helpdesk.errors import MailboxError, MailboxUnreachable, SettingsError
 from helpdesk.mail.imap import OpenFolder, open_folder
 from helpdesk.mail.imap_folder import SMALL_ANSWER, done_folder_name
-from helpdesk.mail.trouble import Trouble
 from helpdesk.settings import LIMA
 
 log = logging.getLogger(__name__)
@@ -126,27 +132,16 @@ def reconcile_one(
     The Sent folder is compared too when it is read.
     """
     holder = new_holder()
-    with sessions.begin() as session:
+    with sessions() as session:
         mailbox = take_lease(session, mailbox_id, holder, filer.settings.lease_s)
-    if mailbox is None:
-        return None
-    error: MailboxError | None = None
-    found: list[Comparison] | None = None
-    try:
-        with sessions() as session:
-            done = since is not None and mailbox_id not in due_mailbox_ids(session, since)
-        found = None if done else _Reading(sessions, filer, mailbox).compare_all()
-    except MailboxError as trouble:
-        error = trouble
-    except SettingsError as wrong:
-        error = MailboxUnreachable(str(wrong), Trouble.SETTINGS)
-    except Exception as mistake:
-        # The lease goes back either way, but a run that broke is no success.
-        error = MailboxUnreachable(f"error inesperado ({type(mistake).__name__})", Trouble.PROTOCOL)
-        raise
-    finally:
-        with sessions.begin() as session:
-            end_lease(session, mailbox_id, holder, error)
+        if mailbox is None or (since is not None and mailbox_id not in due_mailbox_ids(session, since)):
+            return None  # not committed: a lease that ends notes a success, and nothing was read
+        session.commit()
+    reading = _Reading(sessions, filer, mailbox)
+    with lease_dropped_on_fault(sessions, mailbox):
+        found, error = attempt(mailbox.name, reading.compare_all)
+    with sessions.begin() as session:
+        end_lease(session, mailbox_id, holder, error)
     return [Comparison(mailbox.name, error=str(error))] if error else found
 
 
@@ -176,7 +171,9 @@ class _Reading:
     def _compare(
         self, imap: OpenFolder, listed: set[int], ours: set[int], *, moved: int, sent: bool
     ) -> Comparison:
-        missing = sorted(ours - self._states(imap).keys())
+        # What vanished before it could be read, and is listed now, has not vanished.
+        known = {uid for uid, state in self._states(imap).items() if state != MailState.VANISHED}
+        missing = sorted(ours - known)
         received = receive_missing(
             self.sessions,
             self.mailbox,

@@ -24,6 +24,7 @@ from helpdesk.mail.imap_folder import SentMail, append_copies, find_sent_folder
 log = logging.getLogger(__name__)
 
 COPIES_AT_ONCE = 50
+REFUSALS_AT_ONCE = 10
 # What left, was written by a person, and has no copy yet.
 WAITING = (
     Outgoing.state == OutgoingState.SENT.value,
@@ -54,7 +55,7 @@ def copy_sent(sessions: Sessions, mailbox: Mailbox, sent_folder: OpenFolder) -> 
     """Put what left since the last time into the Sent folder. Returns how many mails are there now."""
     with sessions() as session:
         mails = mails_to_copy(session, mailbox)
-    copied = 0
+    copied = refused = 0
     for mail in mails:
         failpoints.hit("before-sent-copy")
         try:
@@ -63,7 +64,9 @@ def copy_sent(sessions: Sessions, mailbox: Mailbox, sent_folder: OpenFolder) -> 
             raise
         except IMAPClientError as error:
             log.warning("mailbox %s: a sent mail cannot be copied (%s)", mailbox.name, error)
-            return copied
+            refused += 1
+            if refused == REFUSALS_AT_ONCE:
+                break  # it is not about single mails
     return copied
 
 
@@ -81,7 +84,10 @@ def _copy(sessions: Sessions, sent_folder: OpenFolder, mail: SentMail) -> bool:
 
 
 def mails_to_copy(session: Session, mailbox: Mailbox) -> list[SentMail]:
-    """Answers of people that left and have no copy yet, oldest first; automatic notices are not copied."""
+    """Answers of people that left and have no copy yet; automatic notices are not copied.
+
+    The last one comes first: what a server never takes (a mail above its limit) sinks, and holds nobody back.
+    """
     boxes = imap_mailboxes(session)
     senders = session.scalars(select(Outgoing.envelope_from).where(*WAITING).distinct())
     ours = [sender for sender in senders if mailbox_of(boxes, sender) == mailbox.id]
@@ -89,7 +95,9 @@ def mails_to_copy(session: Session, mailbox: Mailbox) -> list[SentMail]:
     query = select(Outgoing.message_id, first, at).where(
         *WAITING, Outgoing.envelope_from.in_(ours), Outgoing.sent_at >= mailbox.created_at
     )
-    rows = session.execute(query.group_by(Outgoing.message_id).order_by(first).limit(COPIES_AT_ONCE)).all()
+    rows = session.execute(
+        query.group_by(Outgoing.message_id).order_by(first.desc()).limit(COPIES_AT_ONCE)
+    ).all()
     ids = [row[1] for row in rows]
     contents = {
         row.id: row.content

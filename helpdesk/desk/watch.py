@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from helpdesk.db import Sessions
 from helpdesk.desk.mailbox import Mailbox
 from helpdesk.desk.mailbox_lease import end_watch, new_holder, news, take_watch, watchable_ids
+from helpdesk.desk.mailbox_trouble import care_of
 from helpdesk.errors import MailboxError, SettingsError
 from helpdesk.mail.imap import OpenFolder, open_folder
 from helpdesk.mail.imap_idle import Idling
@@ -67,6 +68,8 @@ class Watch:
                 self._begin_watches()
             except OperationalError:
                 log.warning("watch: the database does not answer; trying again")
+            except Exception:  # nobody would begin another watch until the worker is started anew
+                log.exception("watch: looking for mailboxes to watch failed; trying again")
             self._stopping.wait(self.look_s)
 
     def _begin_watches(self) -> None:
@@ -91,11 +94,7 @@ class Watch:
             return  # another worker was quicker
         pause_s: float | None = None
         try:
-            with open_folder(mailbox.account()) as imap:
-                if imap.client.has_capability("IDLE"):
-                    self._listen(mailbox, watcher, imap)
-                else:
-                    pause_s = NO_IDLE_PAUSE_S
+            pause_s = self._connect(mailbox, watcher)
         except (MailboxError, SettingsError, OperationalError) as error:
             log.info("mailbox %s is not watched for now: %s", mailbox.name, error)
             pause_s = self._next_pause(mailbox_id)
@@ -105,7 +104,21 @@ class Watch:
         finally:
             self._leave(mailbox_id, watcher, pause_s)
 
-    def _listen(self, mailbox: Mailbox, watcher: str, imap: OpenFolder) -> None:
+    def _connect(self, mailbox: Mailbox, watcher: str) -> float | None:
+        """Watch until there is a reason to end; how long the mailbox is left alone then."""
+        try:
+            with open_folder(mailbox.account()) as imap:
+                if not imap.client.has_capability("IDLE"):
+                    return NO_IDLE_PAUSE_S
+                return self._listen(mailbox, watcher, imap)
+        except MailboxError as error:
+            if not care_of(error.kind).halts(1):
+                raise
+        # A wrong password: our tries count at the server, too. A poll comes now, tells people, and halts.
+        self._tell(mailbox)
+        return LONGEST_PAUSE_S
+
+    def _listen(self, mailbox: Mailbox, watcher: str, imap: OpenFolder) -> float | None:
         renewed = time.monotonic()
         with Idling(imap, self.round_s) as idling:
             self._tell(mailbox)  # what came between the last poll and now was not announced
@@ -114,13 +127,15 @@ class Watch:
                     self._tell(mailbox)
                 if time.monotonic() - renewed > self.lease_s / 3:
                     renewed = time.monotonic()
-                    self._pauses.pop(mailbox.id, None)  # it has been well for a while
-                    if not self._renew(mailbox, watcher):
-                        return
+                    if (now := self._renew(mailbox, watcher)) is None:
+                        return self._next_pause(mailbox.id)
+                    if now.succeeded_at != mailbox.succeeded_at:
+                        self._pauses.pop(mailbox.id, None)  # a poll went well beside it
+        return None
 
-    def _renew(self, mailbox: Mailbox, watcher: str) -> bool:
+    def _renew(self, mailbox: Mailbox, watcher: str) -> Mailbox | None:
         with self.sessions.begin() as session:
-            return take_watch(session, mailbox.id, watcher, self.lease_s) is not None
+            return take_watch(session, mailbox.id, watcher, self.lease_s)
 
     def _tell(self, mailbox: Mailbox) -> None:
         with self.sessions.begin() as session:

@@ -142,10 +142,13 @@ def _signed_in(account: ImapAccount, token: str) -> Client:
 
 
 def _log_in(client: Client, account: ImapAccount, token: str) -> None:
-    if account.oauth is None:
+    if account.oauth is not None:
+        client.sasl_login(account.auth.upper(), _bearer(account, token))
+    elif (account.username + account.password).isascii():
         client.login(account.username, account.password)
     else:
-        client.sasl_login(account.auth.upper(), _bearer(account, token))
+        # LOGIN carries ASCII only (RFC 3501, 9); PLAIN carries UTF-8 (RFC 4616).
+        client.plain_login(account.username, account.password)
 
 
 def _bearer(account: ImapAccount, token: str) -> Callable[[bytes], str]:
@@ -196,6 +199,8 @@ def _named(error: Exception, account: ImapAccount, unreachable: str, token: str 
     kind = trouble_of(error)
     if kind is Trouble.REFUSED and account.oauth is not None:
         kind = Trouble.TOKEN
+    if kind is Trouble.TOKEN and account.oauth is None:
+        kind = Trouble.UNREACHABLE  # a session that ended; with a password there is no token to mend
     if kind is Trouble.TOKEN and account.oauth is not None:
         forget_token(account.oauth)
     detail = detail_of(error, account.password, token)

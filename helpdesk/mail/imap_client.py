@@ -10,6 +10,7 @@ from __future__ import annotations
 import imaplib
 import socket
 import ssl
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -22,6 +23,8 @@ from helpdesk.mail.deadline import Watchdog
 
 # The greeting, the capabilities, and whatever a server likes to say before anybody asks.
 GREETING_BYTES = 200_000
+# So long at least each of a host's addresses is tried.
+LEAST_SHARE_S = 0.2
 # One SEARCH answer is one line: 1.4 million UIDs. imaplib's own limit (1 MB) ends at 120,000 messages.
 LONGEST_LINE = 16_000_000
 imaplib._MAXLINE = LONGEST_LINE  # type: ignore[attr-defined]  # the only way to say so
@@ -44,7 +47,7 @@ class _Connection(imaplib.IMAP4):
         super().__init__(host, port, timeout=timeout_s)
 
     def _create_socket(self, timeout: float | None = None) -> socket.socket:
-        sock = socket.create_connection((self.host, self.port), timeout)
+        sock = _reach(self.host, self.port, timeout)
         self._watchdog.watch(sock)
         if self._context is None:
             return sock
@@ -80,6 +83,48 @@ class _Connection(imaplib.IMAP4):
             raise TooMuch("more data than was asked for")
 
 
+def _reach(host: str, port: int, timeout_s: float | None) -> socket.socket:
+    """A connection to the first of a host's addresses that answers; the time is shared out among them (F10).
+
+    Large providers have a dozen addresses, and a firewall may swallow what goes to half of them.
+    """
+    try:
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # two dots in a row, or a part that is too long
+        raise socket.gaierror(socket.EAI_NONAME, "no such name") from error
+    end = time.monotonic() + (timeout_s or 0)
+    trouble = OSError("no address")
+    for number, (*_, place) in enumerate(places):
+        share = (end - time.monotonic()) / (len(places) - number)
+        try:
+            sock = socket.create_connection((str(place[0]), int(place[1])), max(share, LEAST_SHARE_S))
+        except OSError as error:
+            trouble = error
+        else:
+            sock.settimeout(timeout_s)
+            return sock
+    raise trouble
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Nonsense from the server is a ProtocolError, wherever the libraries stumble over it."""
+    try:
+        yield
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        AssertionError,
+        RecursionError,
+    ) as error:
+        if isinstance(error, OSError):
+            raise  # a bad certificate is a ValueError, too
+        raise ProtocolError(f"an answer that cannot be read ({type(error).__name__})") from error
+
+
 class Client(IMAPClient):  # type: ignore[misc]  # imapclient carries no types
     """An IMAP connection whose every exchange ends."""
 
@@ -93,7 +138,7 @@ class Client(IMAPClient):  # type: ignore[misc]  # imapclient carries no types
         read_timeout_s: float,
     ) -> None:
         self.watchdog = Watchdog()
-        with self.watchdog.within(connect_timeout_s + read_timeout_s):
+        with self.watchdog.within(connect_timeout_s + read_timeout_s), _readable():
             super().__init__(
                 host,
                 port=port,
@@ -117,18 +162,8 @@ class Client(IMAPClient):  # type: ignore[misc]  # imapclient carries no types
         Raises TimeoutError, OSError, IMAPClientError (ProtocolError for an answer that cannot be read).
         """
         self.allow(max_bytes)
-        with self.watchdog.within(seconds):
-            try:
-                yield
-            except (
-                ValueError,
-                TypeError,
-                LookupError,
-                AttributeError,
-                AssertionError,
-                RecursionError,
-            ) as error:
-                raise ProtocolError(f"an answer that cannot be read ({type(error).__name__})") from error
+        with self.watchdog.within(seconds), _readable():
+            yield
 
     def fetch_by_uid(self, uids: Sequence[int], items: str) -> dict[int, Items]:
         """UID FETCH of `items`: only answers that name one of `uids` themselves.

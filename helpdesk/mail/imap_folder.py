@@ -266,7 +266,12 @@ def _size(facts: dict[int, Items], uid: int) -> int:
 
 
 def _aware(value: object) -> dt.datetime | None:
-    return value if isinstance(value, dt.datetime) and value.tzinfo is not None else None
+    if not isinstance(value, dt.datetime) or value.tzinfo is None:
+        return None
+    try:
+        return value.astimezone(dt.UTC)
+    except (ValueError, OverflowError):  # an offset of days, or before the year 1
+        return None
 
 
 def _by_bytes(uids: list[int], facts: dict[int, Items]) -> Iterator[list[int]]:

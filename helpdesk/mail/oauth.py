@@ -12,10 +12,10 @@ import re
 import tempfile
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from helpdesk.errors import MailboxUnreachable
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 15
 READ_TIMEOUT_S = 30
+# For the whole request: the time-outs above end a silence, never an endpoint that drips.
+REQUEST_TIMEOUT_S = 60
 SHARE_OF_LIFE = 0.8
 # For a provider that does not say how long its token lives.
 USUAL_LIFE_S = 300
@@ -56,16 +58,23 @@ class _Kept:
 
 
 _kept: dict[OAuthClient, _Kept] = {}
-_locks: defaultdict[OAuthClient, threading.Lock] = defaultdict(threading.Lock)
+# A refresh token that was replaced, and by what: whoever read the file before holds the old one still, and where
+# the file cannot be written everybody does. To use an ended one twice may end the person's consent (RFC 9700, 4.14).
+_replaced: dict[OAuthClient, tuple[str | None, str]] = {}
+_locks: dict[OAuthClient, threading.Lock] = {}
+
+
+def _lock_of(client: OAuthClient) -> threading.Lock:
+    return _locks.setdefault(client, threading.Lock())  # one step; a defaultdict takes two
 
 
 def access_token(client: OAuthClient, clock: Callable[[], float] = time.monotonic) -> str:
     """A token that is good for now. Raises MailboxUnreachable (kind `token`) when there is none to be had."""
-    with _locks[client]:
+    with _lock_of(client):
         kept = _kept.get(client)
         if kept and clock() < kept.until:
             return kept.token
-        answer = _fetch(client)
+        answer = _in_time(lambda: _fetch(client))
         token = answer.get("access_token")
         if not isinstance(token, str) or not token or not token.isprintable():
             raise _no_token("respuesta sin token")
@@ -77,8 +86,34 @@ def access_token(client: OAuthClient, clock: Callable[[], float] = time.monotoni
 
 def forget_token(client: OAuthClient) -> None:
     """Ask for a new token next time: the mail server did not take this one."""
-    with _locks[client]:
+    with _lock_of(client):
         _kept.pop(client, None)
+
+
+def _in_time(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `work` returns or raises; a thread that hangs on is left behind."""
+    done: SimpleQueue[dict[str, Any] | Exception] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put(work())
+        except Exception as error:  # whatever it is, it belongs to who asked
+            done.put(error)
+
+    threading.Thread(target=run, name="token", daemon=True).start()
+    try:
+        result = done.get(timeout=REQUEST_TIMEOUT_S)
+    except Empty:
+        raise _no_token("no respondió a tiempo") from None
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _refresh_token(client: OAuthClient) -> str | None:
+    """The refresh token that is good now."""
+    old, new = _replaced.get(client, (None, None))
+    return new if new and client.refresh_token == old else client.refresh_token
 
 
 def _fetch(client: OAuthClient) -> dict[str, Any]:
@@ -96,10 +131,8 @@ def _fetch(client: OAuthClient) -> dict[str, Any]:
         with OAuth2Session(
             client.client_id, client.secret, scope=client.scope, token_endpoint_auth_method=method
         ) as session:
-            if client.refresh_token:
-                return dict(
-                    session.refresh_token(client.token_url, refresh_token=client.refresh_token, **options)
-                )
+            if refresh_token := _refresh_token(client):
+                return dict(session.refresh_token(client.token_url, refresh_token=refresh_token, **options))
             return dict(session.fetch_token(client.token_url, grant_type="client_credentials", **options))
     except OAuthError as error:
         raise _no_token(_reason(error)) from None  # its text may repeat what was sent
@@ -126,17 +159,29 @@ def _seconds(value: object) -> float:
 
 def _keep_refresh_token(client: OAuthClient, new: object) -> None:
     """Write down the refresh token that replaces ours: some providers end the old one."""
-    if not client.refresh_file or not isinstance(new, str) or new in ("", client.refresh_token):
+    if not client.refresh_file or not isinstance(new, str) or new in ("", _refresh_token(client)):
         return
+    _replaced[client] = (client.refresh_token, new)
     try:
-        descriptor, name = tempfile.mkstemp(dir=client.refresh_file.parent)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(new)
-        os.replace(name, client.refresh_file)
+        _write(client.refresh_file, new)
     except OSError as error:
         log.warning(
-            "the new refresh token of %s cannot be written to %s (%s): the old one is used until it ends",
+            "the new refresh token of %s cannot be written to %s (%s): it is kept in memory only",
             client.account,
             client.refresh_file,
             error.strerror,
         )
+
+
+def _write(path: Path, secret: str) -> None:
+    """Put a secret in the place of the one in `path`, whole or not at all, for our own eyes only."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(descriptor)  # the provider may have ended the old one: this is the only one left
+        os.replace(name, path)
+    except OSError:
+        os.unlink(name)
+        raise

@@ -29,10 +29,13 @@ class Trouble(StrEnum):
 # What servers say when a later try may work: RFC 5530 response codes, Exchange, Gmail, Dovecot, Courier.
 BUSY = re.compile(
     r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG|THROTTLED|OVERLOADED)\]|authenticated but not connected"
-    r"|too many|maximum number of|simultaneous connection|connection limit|throttl|server (?:is )?(?:too )?busy"
-    r"|try again|temporar|bandwidth limit|rate limit|system error|internal error|not currently available",
+    r"|too many (?!(?:failed|invalid|bad|incorrect|login|logon|auth))|maximum number of|simultaneous connection"
+    r"|connection limit|throttl|server (?:is )?(?:too )?busy|try again (?:later|in |after|soon)|temporar"
+    r"|bandwidth limit|rate limit|system error|internal error|not currently available",
     re.IGNORECASE,
 )
+# A refusal by its code (RFC 5530), however kindly it is worded: "please try again" is not for us.
+REFUSED = re.compile(r"\[(?:AUTHENTICATIONFAILED|AUTHORIZATIONFAILED|EXPIRED)\]", re.IGNORECASE)
 TOKEN_EXPIRED = re.compile(r"AccessTokenExpired|token (?:has )?expired|session expired", re.IGNORECASE)
 # Before a folder is called missing, the server must say so (RFC 5530) or not list it.
 NO_FOLDER = re.compile(r"\[(?:NONEXISTENT|NOPERM)\]", re.IGNORECASE)
@@ -47,6 +50,8 @@ def trouble_of(error: BaseException) -> Trouble:
     said = str(error)
     if TOKEN_EXPIRED.search(said):
         return Trouble.TOKEN
+    if isinstance(error, LoginError) and REFUSED.search(said):
+        return Trouble.REFUSED
     if BUSY.search(said):
         return Trouble.BUSY
     if isinstance(error, ProtocolError) or "unexpected response" in said:
@@ -67,7 +72,12 @@ def detail_of(error: BaseException, *secrets: str) -> str:
         return str(error) or "no respondió a tiempo"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    said = " ".join(str(error).split())
-    for secret in filter(None, secrets):
+    said = _bare(str(error))
+    for secret in filter(None, map(_bare, secrets)):
         said = said.replace(secret, "…")
     return "".join(c for c in said if c.isprintable())[:LONGEST_DETAIL] or type(error).__name__
+
+
+def _bare(text: str) -> str:
+    """Without backslashes and with single blanks: a server that repeats our line repeats a secret as it was quoted."""
+    return " ".join(text.replace("\\", "").split())

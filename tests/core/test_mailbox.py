@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError, ProtocolError
+from sqlalchemy import func, select
 
 from helpdesk.db import utc_now
 from helpdesk.desk.mailbox import (
@@ -134,6 +135,15 @@ def test_a_mailbox_is_added_with_all_that_was_said(desk: Desk, password: Path) -
     assert "una-clave" not in repr(account)
 
 
+def test_a_secret_that_is_being_written_just_now_is_not_tried_as_a_password(
+    desk: Desk, password: Path
+) -> None:
+    added = add(desk, password)
+    password.write_text("\n")
+    with pytest.raises(SettingsError, match=r"--password-file: .* is empty"):
+        added.account()
+
+
 def test_the_secret_in_a_row_that_somebody_changed_by_hand_is_not_sent_in_the_clear(
     desk: Desk, password: Path
 ) -> None:
@@ -156,6 +166,11 @@ def test_the_secret_in_a_row_that_somebody_changed_by_hand_is_not_sent_in_the_cl
         (LoginError("[AUTHENTICATIONFAILED] Invalid credentials (Failure)"), Trouble.REFUSED),
         (LoginError("[ALERT] Application-specific password required"), Trouble.REFUSED),
         (LoginError("LOGIN failed."), Trouble.REFUSED),
+        (LoginError("[AUTHENTICATIONFAILED] Wrong user or password, please try again"), Trouble.REFUSED),
+        (LoginError("[AUTHENTICATIONFAILED] Try again later"), Trouble.REFUSED),
+        (LoginError("Login failed. Check your password and try again."), Trouble.REFUSED),
+        (LoginError("Too many failed login attempts"), Trouble.REFUSED),
+        (LoginError("LOGIN Server error - Please try again later"), Trouble.BUSY),
         (LoginError("[UNAVAILABLE] Temporary authentication failure"), Trouble.BUSY),
         (LoginError("[ALERT] Too many simultaneous connections. (Failure)"), Trouble.BUSY),
         (LoginError("Maximum number of connections from user+IP exceeded"), Trouble.BUSY),
@@ -181,6 +196,16 @@ def test_what_a_server_says_is_told_short_on_one_line_and_without_our_secrets() 
     assert "clave-1" not in told
     assert told.isprintable()
     assert len(told) <= 200
+
+
+def test_a_secret_that_the_server_repeats_as_it_was_quoted_is_not_told() -> None:
+    secret = 'la "clave"  con\\barra'
+    quoted = secret.replace("\\", "\\\\").replace('"', '\\"')
+    told = detail_of(
+        IMAPClientError(f"LOGIN command error: BAD {[f'unknown: LOGIN u {quoted}'.encode()]}"), secret
+    )
+    assert "unknown: LOGIN u …" in told
+    assert "barra" not in told
 
 
 def test_every_kind_has_its_waits_and_words() -> None:
@@ -271,6 +296,28 @@ def test_F08_a_lease_belongs_to_one_poll_only(desk: Desk) -> None:
     assert due(desk)
 
 
+def test_a_mailbox_that_was_halted_since_it_was_found_due_is_not_polled(desk: Desk) -> None:
+    assert due(desk)
+    fail(desk, Trouble.REFUSED)  # another worker's poll
+    with desk.sessions.begin() as session:
+        assert take_lease(session, desk.mailbox_id, new_holder(), 60) is None
+    with desk.sessions.begin() as session:
+        resume(session.get_one(Mailbox, desk.mailbox_id))
+        assert take_lease(session, desk.mailbox_id, new_holder(), 60) is not None
+
+
+def test_news_that_come_while_the_end_of_a_poll_waits_for_the_row_are_kept(desk: Desk) -> None:
+    holder = new_holder()
+    with desk.sessions.begin() as session:
+        take_lease(session, desk.mailbox_id, holder, 60)
+    with desk.sessions.begin() as ending:
+        ending.scalar(select(func.now()))  # its transaction has begun
+        with desk.sessions.begin() as session:
+            news(session, desk.mailbox_id)
+        end_lease(ending, desk.mailbox_id, holder, None)
+    assert due(desk)
+
+
 def test_news_during_a_poll_make_the_mailbox_due_again_right_after_it(desk: Desk) -> None:
     holder = new_holder()
     with desk.sessions.begin() as session:
@@ -315,8 +362,12 @@ def test_a_mailbox_is_watched_by_one_and_only_while_its_polls_succeed(desk: Desk
         assert take_watch(session, desk.mailbox_id, "one", 60)
         end_watch(session, desk.mailbox_id, "one")
         assert watchable_ids(session) == [desk.mailbox_id]
-    fail(desk, Trouble.UNREACHABLE)
-    with desk.sessions() as session:
+    with desk.sessions.begin() as session:
+        assert take_watch(session, desk.mailbox_id, "one", 60)
+    fail(desk, Trouble.BUSY)
+    with desk.sessions.begin() as session:
+        assert take_watch(session, desk.mailbox_id, "one", 60) is None, "it may be what keeps the polls out"
+        end_watch(session, desk.mailbox_id, "one")
         assert watchable_ids(session) == []
 
 

@@ -6,21 +6,24 @@ import datetime as dt
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from helpdesk.cli.reconciling import as_line, as_text
 from helpdesk.db import utc_now
 from helpdesk.desk.ledger import RawMail, stuck
 from helpdesk.desk.mailbox import Mailbox
-from helpdesk.desk.mailbox_lease import take_lease
+from helpdesk.desk.mailbox_lease import end_lease, new_holder, take_lease
 from helpdesk.desk.reconcile import (
     Comparison,
     Reconciliation,
     compared,
     due_mailbox_ids,
     newest,
+    reconcile_due,
     reconcile_one,
 )
 from helpdesk.errors import MailboxUnreachable
+from helpdesk.mail.trouble import Trouble
 from scheduler.jobs import JOBS
 from tests.desk import Desk
 from tests.mails import mail
@@ -83,6 +86,66 @@ def test_what_another_worker_reads_or_compared_meanwhile_is_left_to_it(desk: Des
         assert session.get_one(Mailbox, desk.mailbox_id).holder is None
         take_lease(session, desk.mailbox_id, "somebody else", 60)
     assert reconcile_one(desk.sessions, filer, desk.mailbox_id) is None
+
+
+def test_a_mailbox_that_was_halted_since_it_was_found_due_stays_halted(desk: Desk) -> None:
+    assert due(desk, utc_now()) == [desk.mailbox_id]
+    holder = new_holder()
+    with desk.sessions.begin() as session:
+        take_lease(session, desk.mailbox_id, holder, 60)
+        end_lease(session, desk.mailbox_id, holder, MailboxUnreachable("no", Trouble.REFUSED))
+    assert reconcile_one(desk.sessions, desk.worker.filer, desk.mailbox_id, since=utc_now()) is None
+    with desk.sessions() as session:
+        assert session.get_one(Mailbox, desk.mailbox_id).halted_at is not None
+
+
+def test_what_was_compared_meanwhile_counts_as_no_poll(desk: Desk) -> None:
+    note(desk, utc_now())
+    with desk.sessions.begin() as session:
+        session.get_one(Mailbox, desk.mailbox_id).failures = 2
+    assert reconcile_one(desk.sessions, desk.worker.filer, desk.mailbox_id, since=utc_now()) is None
+    with desk.sessions() as session:
+        box = session.get_one(Mailbox, desk.mailbox_id)
+        assert (box.failures, box.succeeded_at, box.polled_at, box.holder) == (2, None, None, None)
+
+
+@pytest.mark.parametrize(
+    "end", [OperationalError("select", {}, Exception("lock timeout")), KeyboardInterrupt()], ids=repr
+)
+def test_what_says_nothing_about_the_server_gives_the_mailbox_back_as_it_was(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, end: BaseException
+) -> None:
+    def interrupted(_self: Mailbox):
+        raise end
+
+    monkeypatch.setattr(Mailbox, "account", interrupted)
+    with desk.sessions.begin() as session:
+        session.get_one(Mailbox, desk.mailbox_id).failures = 2
+    with pytest.raises(type(end)):
+        reconcile_one(desk.sessions, desk.worker.filer, desk.mailbox_id)
+    with desk.sessions() as session:
+        box = session.get_one(Mailbox, desk.mailbox_id)
+        assert (box.failures, box.succeeded_at, box.holder, box.lease_until) == (2, None, None, None)
+
+
+def test_a_fault_of_ours_is_said_and_does_not_keep_the_other_mailboxes_from_being_compared(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(_self: Mailbox):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Mailbox, "account", stumble)
+    with desk.sessions.begin() as session:
+        session.add(
+            Mailbox(name="otra", host="127.0.0.1", port=1, username="u", password_file="/x", tls=False)
+        )
+    found = reconcile_due(desk.sessions, desk.worker.filer, utc_now())
+    assert [(item.mailbox, item.error) for item in found] == [
+        ("prueba", "error inesperado (ZeroDivisionError)"),
+        ("otra", "error inesperado (ZeroDivisionError)"),
+    ]
+    with desk.sessions() as session:
+        assert session.get_one(Mailbox, desk.mailbox_id).error_kind == Trouble.UNEXPECTED
 
 
 def test_a_server_that_is_away_is_said_and_counted_like_a_poll(desk: Desk) -> None:

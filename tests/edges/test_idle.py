@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
 
 from helpdesk.db import utc_now
 from helpdesk.desk import intake
 from helpdesk.desk.mailbox import Mailbox, pause
+from helpdesk.desk.mailbox_lease import watchable_ids
 from helpdesk.desk.watch import Watch
 from helpdesk.settings import Settings
 from tests import dovecot
@@ -170,6 +173,57 @@ def test_a_mailbox_whose_polls_fail_or_that_does_not_want_it_is_not_watched(desk
                 found.failures, found.idle = 0, False
             time.sleep(1)
         assert server.connections == 0
+
+
+def row_is(desk: Desk, mailbox: Mailbox, **values: object) -> None:
+    """Make the row so, as a poll of another worker would."""
+    with desk.sessions.begin() as session:
+        for name, value in values.items():
+            setattr(session.get_one(Mailbox, mailbox.id), name, value)
+
+
+def test_F17_a_watch_ends_when_polls_fail_it_may_hold_the_only_connection(desk: Desk) -> None:
+    with script(idling(lambda talk: None, b"OK done")) as server:
+        mailbox = polled(desk, connect(desk, server.port, "u"))
+        with watching(desk, lease_s=1):
+            wait_for(lambda: watched(desk, mailbox))
+            row_is(desk, mailbox, failures=1, error_kind="busy", error="demasiadas conexiones")
+            wait_for(lambda: watched(desk, mailbox) is None)
+            wait_for(lambda: b"LOGOUT" in server.said[-1])
+            row_is(desk, mailbox, failures=0, error_kind=None, error=None)
+            wait_for(lambda: watched(desk, mailbox))
+
+
+def test_a_wrong_password_is_not_tried_again_by_the_watch_and_comes_to_light_at_once(desk: Desk) -> None:
+    answers: dict[str, Answer] = {}
+    with script(answers) as server:
+        mailbox = polled(desk, connect(desk, server.port, "u"))
+        server.answers = {**server.answers, "LOGIN": b"NO [AUTHENTICATIONFAILED] no"}
+        before = server.connections
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("helpdesk.desk.watch.FIRST_PAUSE_S", 0.1)
+            with watching(desk) as woken:
+                assert woken.wait(10), "a poll is to find out, tell people, and halt the mailbox"
+                assert due(desk, mailbox)
+                time.sleep(2)
+            assert server.connections == before + 1
+
+
+def test_whatever_happens_while_looking_for_mailboxes_to_watch_the_looking_goes_on(desk: Desk) -> None:
+    with script(idling(lambda talk: None, b"OK done")) as server:
+        mailbox = polled(desk, connect(desk, server.port, "u"))
+        looks = []
+
+        def look(session: Session) -> list[int]:
+            looks.append(session)
+            if len(looks) == 1:
+                raise PoolTimeout("QueuePool limit reached")
+            return watchable_ids(session)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("helpdesk.desk.watch.watchable_ids", look)
+            with watching(desk):
+                wait_for(lambda: watched(desk, mailbox))
 
 
 def test_a_server_without_idle_is_only_polled(desk: Desk) -> None:

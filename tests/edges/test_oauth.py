@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -43,6 +47,7 @@ def endpoint(user: str) -> Iterator[Endpoint]:
     with token_endpoint(user) as running:
         yield running
     oauth._kept.clear()
+    oauth._replaced.clear()
 
 
 def oauth_mailbox(
@@ -190,6 +195,76 @@ def test_a_refresh_token_that_the_provider_replaced_is_kept(
     assert Path(mailbox.password_file).stat().st_mode & 0o077 == 0
     assert poll(desk, mailbox).error is None
     assert len(endpoint.asked) == 1, "the kept token outlives the change of the file"
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_refresh_token_that_ended_is_never_used_again(
+    desk: Desk,
+    server: dovecot.Dovecot,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    writable: bool,
+) -> None:
+    mailbox = oauth_mailbox(desk, server, endpoint, refresh=True)
+    file = Path(mailbox.password_file)
+    if not writable:
+        # As where a file is mounted by itself: what is beside it can be written, and it cannot be replaced.
+        def busy(*_names: object) -> None:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+
+        monkeypatch.setattr("helpdesk.mail.oauth.os.replace", busy)
+    before = set(file.parent.iterdir())
+    endpoint.rotates = True
+    endpoint.life_s = (
+        -5
+    )  # the server takes none: another one is asked for in the same poll, with the new token
+    assert poll(desk, mailbox).kind == Trouble.TOKEN
+    endpoint.life_s = 3600
+    assert poll(desk, mailbox).error is None
+    assert [form["refresh_token"] for form in endpoint.asked] == [REFRESH, "r3fresco-1", "r3fresco-2"]
+    assert file.read_text() == ("r3fresco-3" if writable else REFRESH)
+    assert set(file.parent.iterdir()) == before, "no secret lies about"
+    assert "r3fresco" not in caplog.text
+
+
+def test_a_refresh_token_that_somebody_put_into_the_file_is_used(
+    desk: Desk, server: dovecot.Dovecot, endpoint: Endpoint
+) -> None:
+    mailbox = oauth_mailbox(desk, server, endpoint, refresh=True)
+    endpoint.rotates = True
+    assert poll(desk, mailbox).error is None
+    endpoint.refresh_token = "otro-consentimiento"
+    Path(mailbox.password_file).write_text(endpoint.refresh_token)
+    oauth._kept.clear()
+    assert poll(desk, mailbox).error is None
+
+
+def test_F10_an_endpoint_that_drips_does_not_hold_the_poll(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oauth, "REQUEST_TIMEOUT_S", 1)
+    endpoint.drips = threading.Event()
+    began = time.monotonic()
+    with pytest.raises(MailboxError) as caught:
+        access_token(OAuthClient(endpoint.url, "cliente-1", "u", secret=SECRET))
+    endpoint.drips.set()
+    assert caught.value.kind == Trouble.TOKEN
+    assert time.monotonic() - began < 5
+
+
+def test_threads_that_need_the_first_token_at_once_ask_for_it_once(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow_hash(client: OAuthClient) -> int:
+        time.sleep(0.05)  # where one thread may be stopped and another begin
+        return hash(client.token_url)
+
+    monkeypatch.setattr(OAuthClient, "__hash__", slow_hash)
+    client = OAuthClient(endpoint.url, "cliente-1", endpoint.user, secret=SECRET)
+    with ThreadPoolExecutor(4) as threads:
+        tokens = set(threads.map(lambda _: access_token(client), range(4)))
+    assert len(tokens) == len(endpoint.asked) == 1
 
 
 def test_tokens_and_secrets_are_in_no_log_and_no_error(

@@ -11,11 +11,12 @@ from sqlalchemy import delete
 
 from helpdesk.cli import main
 from helpdesk.db import utc_now
-from helpdesk.desk import intake
-from helpdesk.desk.ledger import RawMail
+from helpdesk.desk import intake, ledger
+from helpdesk.desk.ledger import Folder, RawMail
 from helpdesk.desk.lifecycle import MailState
 from helpdesk.desk.mailbox import Mailbox
 from helpdesk.desk.reconcile import Comparison, newest, reconcile_due, reconcile_one
+from helpdesk.mail.imap import FetchedMail
 from tests.desk import Desk
 from tests.dovecot import Dovecot
 from tests.edges.conftest import environment
@@ -78,6 +79,21 @@ def test_T102_what_the_ledger_lost_below_its_watermark_is_received_again(
     found = reconcile(desk, mailbox)["INBOX"]
     assert (found.on_server, found.accounted, found.received) == (5, 5, 2)
     assert len(desk.tickets()) == 5
+
+
+def test_what_vanished_before_it_was_read_and_is_listed_now_is_received(
+    desk: Desk, mailbox: Mailbox, imap_server: Dovecot, user: str
+) -> None:
+    imap_server.deliver(user, *mails(3))
+    uidvalidity = imap_server.client(user).select_folder("INBOX")[b"UIDVALIDITY"]
+    # A search that left out what is there: servers do so while they build an index anew.
+    with desk.sessions.begin() as session:
+        lost = FetchedMail(2, 0, None, None)
+        ledger.enter(session, Folder(mailbox.id, "INBOX", uidvalidity), [lost], utc_now())
+    found = reconcile(desk, mailbox)["INBOX"]
+    assert (found.on_server, found.accounted, found.received) == (3, 3, 3)
+    assert found.states == {"filed": 3}
+    assert len(desk.tickets()) == 3
 
 
 def test_F21_a_restored_ledger_gets_everything_back_and_old_mail_is_not_acknowledged_again(

@@ -286,9 +286,30 @@ def test_a_copy_that_the_server_refuses_is_tried_again_at_the_next_poll(desk: De
     assert desk.outgoing()[-1].state == OutgoingState.SENT
 
 
+def test_copies_that_the_server_never_takes_hold_no_other_back(desk: Desk) -> None:
+    def search(talk: Talk) -> None:
+        talk.say(b"* SEARCH\r\n" if b"large" in talk.line else b"* SEARCH 1\r\n")  # the good ones are there
+        talk.done()
+
+    refusing: dict[str, Answer] = {"APPEND": b"NO [TOOBIG] above the limit", "UID SEARCH": search}
+    with sent_script([b'(\\Sent) "/" Sent'], **refusing) as server:
+        mailbox = connect(desk, server.port, "u")
+        for name in ("good-1", *(f"large-{number}" for number in range(5)), "good-2"):
+            sent(desk, message_id=f"<{name}@infomigra.example.com>")
+        assert copy(desk, mailbox) == 2
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("helpdesk.desk.sent_copies.REFUSALS_AT_ONCE", 1)
+            sent(desk, message_id="<good-3@infomigra.example.com>")
+            assert copy(desk, mailbox) == 1, "what came last is tried first"
+
+
 def copied(desk: Desk, server: Script) -> int:
     mailbox = connect(desk, server.port, "u")
     sent(desk)
+    return copy(desk, mailbox)
+
+
+def copy(desk: Desk, mailbox: Mailbox) -> int:
     with open_folder(mailbox.account()) as folder:
         sent_folder = open_sent_folder(mailbox, folder)
         assert sent_folder is not None
