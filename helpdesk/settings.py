@@ -78,7 +78,20 @@ class Settings(BaseSettings):
         "starttls", description="`none` is accepted for loopback servers only."
     )
     smtp_user: str | None = Field(None, description="User for SMTP, if it asks for one.")
+    smtp_auth: Literal["password", "xoauth2", "oauthbearer"] = Field(
+        "password",
+        description="How that user signs in: with a password, or with an access token (OAuth 2.0).",
+    )
     smtp_password_file: Path | None = Field(None, description="File with that user's password.")
+    smtp_token_url: str | None = Field(None, description="OAuth 2.0 token endpoint for SMTP, https.")
+    smtp_client_id: str | None = Field(None, description="OAuth 2.0 client id.")
+    smtp_client_secret_file: Path | None = Field(None, description="File with the OAuth 2.0 client secret.")
+    smtp_refresh_token_file: Path | None = Field(
+        None,
+        description="File with the refresh token that a person consented to, written anew when the provider replaces "
+        "it. With it the grant is `refresh_token`, without it `client_credentials`.",
+    )
+    smtp_scope: str | None = Field(None, description="OAuth 2.0 scope.")
     smtp_timeout_s: float = Field(60, gt=0, description="Longest wait for one SMTP answer, seconds.")
     undo_s: int = Field(10, ge=0, le=120, description="Seconds in which an agent can take a reply back.")
     acknowledgements_per_day: int = Field(
@@ -188,10 +201,7 @@ class Settings(BaseSettings):
             raise SettingsError("HELPDESK_MAIL_FROM is not an e-mail address.")
         if self.office_closes <= self.office_opens:
             raise SettingsError("HELPDESK_OFFICE_CLOSES must be later than HELPDESK_OFFICE_OPENS.")
-        if self.smtp_password_file is not None:
-            read_secret(self.smtp_password_file, "HELPDESK_SMTP_PASSWORD_FILE")
-        if self.smtp_security == "none" and self.smtp_host not in LOOPBACK:
-            raise SettingsError("HELPDESK_SMTP_SECURITY may be `none` for a loopback server only.")
+        check_smtp(self)
         if self.effective_mode != "production":
             return
         if os.environ.get("HELPDESK_FAILPOINTS"):
@@ -199,6 +209,54 @@ class Settings(BaseSettings):
         host = urlsplit(self.public_url).hostname or ""
         if not self.secure_cookies and host not in LOOPBACK:
             raise SettingsError("HELPDESK_PUBLIC_URL must begin with https:// in production.")
+
+
+# What a password has no use for.
+OAUTH_SETTINGS = (
+    "smtp_token_url",
+    "smtp_client_id",
+    "smtp_client_secret_file",
+    "smtp_refresh_token_file",
+    "smtp_scope",
+)
+SMTP_FILES = ("smtp_password_file", "smtp_client_secret_file", "smtp_refresh_token_file")
+
+
+def check_smtp(settings: Settings) -> None:
+    """Raise SettingsError when mail could not leave, or a secret would travel in the clear (T62)."""
+    if settings.smtp_security == "none" and settings.smtp_host not in LOOPBACK:
+        raise SettingsError("HELPDESK_SMTP_SECURITY may be `none` for a loopback server only.")
+    for name in SMTP_FILES:
+        path = getattr(settings, name)
+        if path is not None and not read_secret(path, environment_name(name)).isascii():
+            raise SettingsError(f"{environment_name(name)}: SMTP can carry ASCII characters only.")
+    if settings.smtp_auth == "password":
+        _check_password_way(settings)
+    else:
+        _check_oauth_way(settings)
+
+
+def _check_password_way(settings: Settings) -> None:
+    if given := [environment_name(name) for name in OAUTH_SETTINGS if getattr(settings, name)]:
+        raise SettingsError(f"{given[0]} needs HELPDESK_SMTP_AUTH to be `xoauth2` or `oauthbearer`.")
+    if bool(settings.smtp_user) is not bool(settings.smtp_password_file):
+        raise SettingsError("HELPDESK_SMTP_USER and HELPDESK_SMTP_PASSWORD_FILE need each other.")
+
+
+def _check_oauth_way(settings: Settings) -> None:
+    for name in ("smtp_user", "smtp_token_url", "smtp_client_id"):
+        if not getattr(settings, name):
+            raise SettingsError(f"{environment_name(name)} is missing: HELPDESK_SMTP_AUTH needs it.")
+    if settings.smtp_password_file is not None:
+        raise SettingsError("HELPDESK_SMTP_PASSWORD_FILE needs HELPDESK_SMTP_AUTH to be `password`.")
+    if settings.smtp_client_secret_file is None and settings.smtp_refresh_token_file is None:
+        raise SettingsError(
+            "HELPDESK_SMTP_CLIENT_SECRET_FILE or HELPDESK_SMTP_REFRESH_TOKEN_FILE is missing: "
+            "HELPDESK_SMTP_AUTH needs one of them."
+        )
+    address = urlsplit(settings.smtp_token_url or "")
+    if address.scheme != "https" and not (address.scheme == "http" and address.hostname in LOOPBACK):
+        raise SettingsError("HELPDESK_SMTP_TOKEN_URL must begin with https://.")
 
 
 def check_secret(secret: str) -> None:

@@ -69,6 +69,19 @@ TROUBLES = {
         ),
         halts_after=3,
     ),
+    # No halt: a token that is refused locks no account.
+    (SMTP, "token"): Trouble(
+        N_(
+            "El correo no sale: el proveedor no da, o no acepta, nuestro permiso de acceso (token). "
+            "Las respuestas esperan."
+        ),
+        told_after=2,
+    ),
+    (SMTP, "settings"): Trouble(
+        N_(
+            "El correo no sale: no se puede leer el archivo con la contraseña de SMTP. Las respuestas esperan."
+        )
+    ),
     (SMTP, "no-encryption"): Trouble(
         N_("El correo no sale: el servidor SMTP no ofrece una conexión cifrada. Las respuestas esperan.")
     ),
@@ -117,6 +130,13 @@ def note_trouble(session: Session, name: str, kind: str, error: str, now: dt.dat
     session.execute(new.on_conflict_do_nothing())
     row = _locked(session, name)
     assert row is not None
+    if kind == "unreachable" and row.failures and trouble_of(row).halts_after is not None:
+        # It did not come as far as what was refused before, so the refusals go on counting: a server that shuts
+        # the door for a while after each of them would let us lock the account all the same.
+        row.checked_at = now
+        if row.retry_at is not None:  # what is halted stays so
+            row.retry_at = now + dt.timedelta(seconds=TROUBLES[name, kind].most_s)
+        return
     row.failures = row.failures + 1 if row.error_kind == kind else 1
     row.error_kind, row.error, row.checked_at = kind, error, now
     row.failing_since = row.failing_since or now

@@ -43,7 +43,9 @@ UNCERTAIN_TOO_OFTEN = (
 
 BATCH = 10
 PER_CONNECTION = 50
-# A claim is short: it only keeps a mail until its turn comes, when the lease proper begins.
+# A claim is short: it only keeps a mail until its turn comes, when the lease proper begins. Each one that came to
+# nothing makes the next one longer, else several workers would take a mail from each other for ever when a server
+# thinks longer than that about a recipient.
 CLAIM_S = 30.0
 # The hand-over ends well within the lease, so that there is time to write down how it went (F26).
 SHARE_OF_LEASE = 0.8
@@ -61,6 +63,7 @@ class Claimed:
 
     id: int
     fence: int
+    state: str
     ticket_id: int
     notice: bool
     envelope_from: str
@@ -68,7 +71,7 @@ class Claimed:
     size: int
 
 
-def _leased(seconds: float) -> ColumnElement[dt.datetime]:
+def _leased(seconds: float | ColumnElement[float]) -> ColumnElement[dt.datetime]:
     return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
@@ -83,10 +86,13 @@ def claim(session: Session, *, lease_s: float, limit: int = BATCH) -> list[Claim
     owned = (
         update(Outgoing)
         .where(Outgoing.id.in_(ids))
-        .values(fence=Outgoing.fence + 1, lease_until=_leased(min(lease_s, CLAIM_S)))
+        .values(
+            fence=Outgoing.fence + 1, lease_until=_leased(func.least(lease_s, CLAIM_S * (Outgoing.fence + 1)))
+        )
         .returning(
             Outgoing.id,
             Outgoing.fence,
+            Outgoing.state,
             Outgoing.ticket_id,
             Outgoing.notice,
             Outgoing.envelope_from,
@@ -113,10 +119,10 @@ def begin(session: Session, claimed: Claimed, *, lease_s: float) -> bytes | None
 
 
 def give_back(session: Session, mails: Sequence[Claimed]) -> None:
-    """End the claims on mails that were not tried: they are due as before."""
+    """End the claims on mails that were not tried: they are as they were, and due as before."""
     for mail in mails:
-        ours = (Outgoing.id == mail.id, Outgoing.fence == mail.fence)
-        session.execute(update(Outgoing).where(*ours).values(lease_until=None))
+        ours = (Outgoing.id == mail.id, Outgoing.fence == mail.fence, text(ON_ITS_WAY))
+        session.execute(update(Outgoing).where(*ours).values(state=mail.state, lease_until=None))
 
 
 def settle(session: Session, claimed: Claimed, answer: Answer, now: dt.datetime) -> bool:

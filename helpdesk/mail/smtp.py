@@ -14,15 +14,17 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 
 from helpdesk.mail.compose import one_line
-from helpdesk.settings import Settings, read_secret
+from helpdesk.mail.smtp_server import ServerTrouble, SmtpServer, sign_in, token_for
+
+__all__ = ["Answer", "Handed", "Parcel", "ServerTrouble", "SmtpServer", "hand_over", "open_server"]
 
 REASON_CHARACTERS = 200
-# Connecting, encrypting and signing in take at most so many answers' time, however slowly they drip.
+# Greeting, encrypting and signing in take at most so many answers' time, however slowly they drip.
 GREETING_TIMEOUTS = 2
 GOODBYE_S = 5
 NEEDS_SIGN_IN = frozenset({530, 535, 538})
@@ -41,41 +43,6 @@ class Handed(StrEnum):
 
 
 _OUTCOMES = {2: Handed.ACCEPTED, 4: Handed.LATER, 5: Handed.REFUSED}
-
-
-class ServerTrouble(Exception):
-    """No mail at all can leave now. `kind` is one of `unreachable`, `busy`, `no-encryption`, `certificate`,
-    `credentials`, `sender`; the reason holds nothing secret (T61)."""
-
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
-        self.kind, self.reason = kind, reason
-
-
-@dataclass(frozen=True, slots=True)
-class SmtpServer:
-    """Where our mail leaves."""
-
-    host: str
-    port: int
-    security: str
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-    timeout_s: float = 60
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> SmtpServer:
-        """The server of the settings. Raises SettingsError when the password file cannot be read."""
-        path = settings.smtp_password_file
-        password = read_secret(path, "HELPDESK_SMTP_PASSWORD_FILE") if path else None
-        return cls(
-            settings.smtp_host,
-            settings.smtp_port,
-            settings.smtp_security,
-            settings.smtp_user,
-            password,
-            settings.smtp_timeout_s,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +71,41 @@ def open_server(server: SmtpServer) -> Iterator[smtplib.SMTP]:
 
     With `starttls` a server that does not offer it gets neither our password nor our mail (T62).
     """
-    client = _client(server)
-    try:
-        with cut_off_after(client, GREETING_TIMEOUTS * server.timeout_s) as was_cut:
-            _connect(client, server)
-        if was_cut.is_set():
-            raise ServerTrouble("unreachable", "el servidor SMTP tarda demasiado en saludar")
-    except BaseException:
-        client.close()
-        raise
+    client = _ready(server)
     try:
         yield client
     finally:
         _quit(client)
 
 
+def _ready(server: SmtpServer) -> smtplib.SMTP:
+    """A connection that takes mail. A token that the server does not take is asked for anew, once."""
+    if server.unusable:
+        raise ServerTrouble("settings", server.unusable)
+    if server.oauth is None:
+        return _connected(server, server.password)
+    token = token_for(server.oauth)
+    try:
+        return _connected(server, token)
+    except ServerTrouble as refusal:
+        if refusal.kind != "token":
+            raise
+    # The server forgot it, somebody revoked it, or its life was shorter than promised.
+    return _connected(server, token_for(server.oauth))
+
+
+def _connected(server: SmtpServer, secret: str | None) -> smtplib.SMTP:
+    client = _client(server)
+    try:
+        _connect(client, server, secret)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
 def _client(server: SmtpServer) -> smtplib.SMTP:
-    name, timeout_s = _own_name(), server.timeout_s
-    client: smtplib.SMTP
-    if server.security == "tls":
-        context = ssl.create_default_context()
-        client = smtplib.SMTP_SSL(local_hostname=name, timeout=timeout_s, context=context)
-    else:
-        client = smtplib.SMTP(local_hostname=name, timeout=timeout_s)
+    client = smtplib.SMTP(local_hostname=_own_name(), timeout=server.timeout_s)
     # The name that the certificate is checked against; smtplib takes it only together with connecting at once,
     # and the connection must exist before, so that it can be cut off from outside.
     client._host = server.host  # type: ignore[attr-defined]
@@ -135,26 +114,44 @@ def _client(server: SmtpServer) -> smtplib.SMTP:
 
 @cache
 def _own_name() -> str:
-    return socket.getfqdn()  # may ask a name server: once for all connections
+    # May ask a name server: once for all connections. A name without a dot is none that a server must take (RFC
+    # 5321, 2.3.5): smtplib then says the address instead, and only when it is not given a name.
+    return smtplib.SMTP().local_hostname
 
 
-def _connect(client: smtplib.SMTP, server: SmtpServer) -> None:
+def _connect(client: smtplib.SMTP, server: SmtpServer, secret: str | None) -> None:
     """Connect, encrypt and sign in; whatever goes wrong is named by kind, without the server's words on secrets."""
     try:
-        code, words = client.connect(server.host, server.port)
-        if code != 220:
-            raise ServerTrouble("unreachable", f"el servidor SMTP no atiende: {_reason(code, words)}")
-        _encrypt(client, server)
-        _sign_in(client, server)
-        client.ehlo_or_helo_if_needed()
+        _reach(client, server)
+        with cut_off_after(client, GREETING_TIMEOUTS * server.timeout_s) as was_cut:
+            _greet(client, server, secret)
     except ssl.SSLCertVerificationError as error:
         reason = f"el certificado del servidor SMTP no es válido ({one_line(error.verify_message)})"
         raise ServerTrouble("certificate", reason) from None
     except ssl.SSLError as error:
         reason = f"el servidor SMTP no habla TLS ({error.reason or type(error).__name__})"
         raise ServerTrouble("no-encryption", reason) from None
-    except (smtplib.SMTPException, OSError, UnicodeError) as error:
+    except (smtplib.SMTPException, OSError, ValueError) as error:  # ValueError: a challenge that is no base64
         raise ServerTrouble("unreachable", f"no se llega al servidor SMTP ({type(error).__name__})") from None
+    if was_cut.is_set():
+        raise ServerTrouble("unreachable", "el servidor SMTP tarda demasiado en saludar")
+
+
+def _reach(client: smtplib.SMTP, server: SmtpServer) -> None:
+    """The line. A time-out for each address of the name, so that dead ones use up nobody else's time."""
+    client.sock = socket.create_connection((server.host, server.port), server.timeout_s)
+    if server.security == "tls":
+        context = ssl.create_default_context()
+        client.sock = context.wrap_socket(client.sock, server_hostname=server.host)
+
+
+def _greet(client: smtplib.SMTP, server: SmtpServer, secret: str | None) -> None:
+    code, words = client.getreply()
+    if code != 220:
+        raise ServerTrouble("unreachable", f"el servidor SMTP no atiende: {_reason(code, words)}")
+    _encrypt(client, server)
+    sign_in(client, server, secret)
+    client.ehlo_or_helo_if_needed()
 
 
 def _encrypt(client: smtplib.SMTP, server: SmtpServer) -> None:
@@ -170,24 +167,6 @@ def _encrypt(client: smtplib.SMTP, server: SmtpServer) -> None:
     if code != 220:
         kind = "unreachable" if code // 100 == 4 else "no-encryption"
         raise ServerTrouble(kind, f"el servidor SMTP no empieza TLS: {_reason(code, words)}")
-
-
-def _sign_in(client: smtplib.SMTP, server: SmtpServer) -> None:
-    if not server.user or server.password is None:
-        return
-    refused = "el servidor SMTP rechazó nuestro usuario o contraseña"
-    try:
-        client.login(server.user, server.password)
-    except smtplib.SMTPAuthenticationError as error:
-        # 454 is the server's own weakness (RFC 4954, 4); what it says may quote what it was given.
-        kind = "unreachable" if error.smtp_code // 100 == 4 else "credentials"
-        raise ServerTrouble(kind, f"{refused} ({error.smtp_code})") from None
-    except smtplib.SMTPNotSupportedError:
-        raise ServerTrouble("credentials", "el servidor SMTP no ofrece identificarse (AUTH)") from None
-    except smtplib.SMTPServerDisconnected:
-        raise
-    except smtplib.SMTPException:
-        raise ServerTrouble("credentials", "el servidor SMTP no ofrece una forma conocida de AUTH") from None
 
 
 @contextmanager
@@ -262,7 +241,8 @@ class _Talk:
             return _reset(client, Answer(Handed.KEPT, "el correo ya no es de este proceso"))
         _expect(client.docmd("DATA"), wanted=354)
         self._give(text)
-        return _answer(*client.getreply(), given=True)
+        code, words = client.getreply()
+        return _refused(code, _answer(code, words, given=True))
 
     def _give(self, text: bytes) -> None:
         """The text, with its leading dots doubled (RFC 5321, 4.5.2), and then the dot that makes it the server's."""

@@ -57,6 +57,10 @@ WRONG = [
     ("HELPDESK_SMTP_SECURITY", "ssl", "HELPDESK_SMTP_SECURITY"),
     ("HELPDESK_SMTP_PASSWORD_FILE", f"{HERE}/absent", "HELPDESK_SMTP_PASSWORD_FILE: cannot read"),
     ("HELPDESK_SMTP_PASSWORD_FILE", HERE, "HELPDESK_SMTP_PASSWORD_FILE: cannot read"),
+    ("HELPDESK_SMTP_AUTH", "oauth", "HELPDESK_SMTP_AUTH"),
+    ("HELPDESK_SMTP_AUTH", "xoauth2", "HELPDESK_SMTP_USER is missing: HELPDESK_SMTP_AUTH needs it"),
+    ("HELPDESK_SMTP_TOKEN_URL", "https://a.example.com", "HELPDESK_SMTP_TOKEN_URL needs HELPDESK_SMTP_AUTH"),
+    ("HELPDESK_SMTP_USER", "mesa", "HELPDESK_SMTP_USER and HELPDESK_SMTP_PASSWORD_FILE need each other"),
     ("HELPDESK_SMTP_TIMEOUT_S", "0", "HELPDESK_SMTP_TIMEOUT_S"),
     ("HELPDESK_UNDO_S", "-1", "HELPDESK_UNDO_S"),
     ("HELPDESK_UNDO_S", "121", "HELPDESK_UNDO_S"),
@@ -237,3 +241,44 @@ def test_every_setting_is_on_the_page_with_a_sentence() -> None:
     ] == []
     assert [row for row in rows if not row.endswith(". |")] == []
     assert KEY not in reference()
+
+
+TOKEN = {
+    "HELPDESK_SMTP_AUTH": "xoauth2",
+    "HELPDESK_SMTP_USER": "mesa@example.com",
+    "HELPDESK_SMTP_TOKEN_URL": "https://login.example.com/token",
+    "HELPDESK_SMTP_CLIENT_ID": "cliente-1",
+    "HELPDESK_SMTP_CLIENT_SECRET_FILE": f"{HERE}/secret",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, None),
+        ({"HELPDESK_SMTP_AUTH": "oauthbearer", "HELPDESK_SMTP_REFRESH_TOKEN_FILE": f"{HERE}/secret"}, None),
+        ({"HELPDESK_SMTP_TOKEN_URL": "http://127.0.0.1:8/token"}, None),
+        ({"HELPDESK_SMTP_TOKEN_URL": None}, "HELPDESK_SMTP_TOKEN_URL is missing"),
+        ({"HELPDESK_SMTP_CLIENT_ID": ""}, "HELPDESK_SMTP_CLIENT_ID is missing"),
+        ({"HELPDESK_SMTP_TOKEN_URL": "http://login.example.com"}, "HELPDESK_SMTP_TOKEN_URL must begin with"),
+        ({"HELPDESK_SMTP_CLIENT_SECRET_FILE": None}, "HELPDESK_SMTP_CLIENT_SECRET_FILE or"),
+        ({"HELPDESK_SMTP_CLIENT_SECRET_FILE": f"{HERE}/absent"}, "HELPDESK_SMTP_CLIENT_SECRET_FILE: cannot"),
+        ({"HELPDESK_SMTP_PASSWORD_FILE": f"{HERE}/secret"}, "HELPDESK_SMTP_PASSWORD_FILE needs"),
+        ({"HELPDESK_SMTP_CLIENT_SECRET_FILE": f"{HERE}/enie"}, "HELPDESK_SMTP_CLIENT_SECRET_FILE: SMTP can"),
+    ],
+)
+def test_what_signing_in_to_smtp_with_a_token_needs_is_said_at_start(
+    clean: pytest.MonkeyPatch, tmp_path: Path, changes: dict[str, str | None], words: str | None
+) -> None:
+    (tmp_path / "secret").write_text("s3creto")
+    (tmp_path / "enie").write_text("contraseña")
+    for variable, content in environment(tmp_path, {**TOKEN, **changes}).items():
+        clean.setenv(variable, content)
+    settings = load()
+    if words is None:
+        settings.check()
+        return
+    with pytest.raises(SettingsError) as error:
+        settings.check()
+    assert str(error.value).startswith(words)
+    assert "s3creto" not in str(error.value)

@@ -13,9 +13,11 @@ from sqlalchemy import text
 
 from helpdesk.accounts.users import User
 from helpdesk.cli import main
+from helpdesk.db import utc_now
 from helpdesk.desk import health
 from helpdesk.desk.health import SMTP
 from helpdesk.desk.sending import send_due
+from helpdesk.mail.smtp import SmtpServer
 from tests import certificates
 from tests.certificates import Authority
 from tests.desk import Desk
@@ -154,3 +156,80 @@ def test_a_server_that_is_itself_too_weak_to_check_a_password_is_only_away(due: 
     found = trouble(due)
     assert found is not None
     assert found.error_kind == "unreachable"
+
+
+SIGN_IN = "250-script.example.com\r\n250 AUTH PLAIN LOGIN"
+
+
+def test_F24_a_refusal_after_which_the_server_hangs_up_is_still_a_refused_password(
+    due: Desk, script: Script
+) -> None:
+    script.always = {"EHLO": SIGN_IN}
+    for _ in range(10):
+        script.moves = {"AUTH": ["535 5.7.8 wrong password", "hang up"]}
+        send(due, port=script.port, user="mesa", password=SECRET)
+        due.make_due()
+    found = trouble(due)
+    assert found is not None
+    assert (found.error_kind, found.failures, found.retry_at) == ("credentials", 3, None)
+    assert script.seen["AUTH"] == 2 * 3, "no more: the account would be locked"
+
+
+def test_F24_a_server_that_shuts_the_door_between_two_refusals_does_not_make_us_forget_them(
+    due: Desk, script: Script
+) -> None:
+    script.always = {"EHLO": SIGN_IN, "AUTH": "535 5.7.8 wrong password"}
+    for _ in range(10):
+        script.moves = {"connect": ["220 script.example.com", "421 4.7.0 too many failed logins"]}
+        for _ in range(2):
+            send(due, port=script.port, user="mesa", password=SECRET)
+            due.make_due()
+    with due.sessions.begin() as session:  # another worker, which was on its way to the server
+        health.note_trouble(session, SMTP, "unreachable", "x", utc_now())
+    found = trouble(due)
+    assert found is not None
+    assert (found.error_kind, found.failures, found.retry_at) == ("credentials", 3, None)
+
+
+@pytest.mark.parametrize("answer", ["334 Enter password", "334 abcde", "hola", "334 " + "QQ==" * 3])
+def test_nonsense_while_signing_in_is_a_server_that_is_away_and_no_refused_password(
+    due: Desk, script: Script, answer: str
+) -> None:
+    script.always = {"EHLO": SIGN_IN, "AUTH": answer, "QQ==": answer}
+    send(due, port=script.port, user="mesa", password=SECRET)
+    found = trouble(due)
+    assert found is not None
+    assert found.error_kind == "unreachable"
+    assert (reply(due).state, reply(due).lease_until) == ("ready", None)
+
+
+def test_a_password_that_smtp_cannot_carry_is_named_so_and_never_sent(due: Desk, script: Script) -> None:
+    script.always = {"EHLO": SIGN_IN}
+    send(due, port=script.port, user="mesa", password="Contraseña-7")
+    found = trouble(due)
+    assert found is not None
+    assert found.error_kind == "credentials"
+    assert "ASCII" in str(found.error)
+    assert "Contrase" not in str(found.error).replace("contraseña", "")
+    assert script.seen["AUTH"] == 0
+
+
+def test_a_password_file_that_cannot_be_read_makes_the_queue_wait_and_is_told(
+    due: Desk, tmp_path: Path
+) -> None:
+    file = tmp_path / "smtp_password"
+    changes = {"smtp_user": "mesa", "smtp_password_file": file}
+    settings = due.settings.model_copy(update=changes)
+    send_due(due.sessions, SmtpServer.from_settings(settings), lease_s=60)
+    found = trouble(due)
+    assert found is not None
+    assert found.error_kind == "settings"
+    assert "HELPDESK_SMTP_PASSWORD_FILE" in str(found.error)
+    assert alarms(due) == [health.TROUBLES[SMTP, "settings"].sentence]
+    assert (reply(due).state, reply(due).tries, reply(due).lease_until) == ("ready", 0, None)
+    file.write_text(SECRET)
+    due.make_due()
+    with running_sink(users={"mesa": SECRET}) as sink:
+        again = SmtpServer.from_settings(settings.model_copy(update={"smtp_port": sink.port}))
+        assert send_due(due.sessions, again, lease_s=60) == 1
+    assert trouble(due) is None

@@ -6,9 +6,12 @@ Passwords and certificates: `test_smtp_encryption.py`.
 from __future__ import annotations
 
 import datetime as dt
+import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -21,6 +24,7 @@ from helpdesk.desk.health import SMTP
 from helpdesk.desk.lifecycle import OutgoingState, TicketStatus
 from helpdesk.desk.outbox import Outgoing
 from helpdesk.desk.sending import send_due
+from helpdesk.mail import smtp
 from helpdesk.mail.smtp import Handed, Parcel, hand_over, open_server
 from tests.desk import Desk
 from tests.outgoing import alarms, fill_outbox, queue_reply, reply, send, smtp_server, trouble
@@ -74,6 +78,7 @@ ANSWERS = [
     ("DATA", "421 4.3.2 shutting down", READY, None),
     ("DATA", "451 4.3.0 later", READY, None),
     ("DATA", "503 5.5.1 bad sequence", FAILED, None),
+    ("DATA", "530 5.7.0 authentication required", READY, "credentials"),
     ("DATA", "554 5.5.1 no valid recipients", FAILED, None),
     ("text", "250 2.0.0 queued", SENT, None),
     ("text", "251 2.1.5 forwarded", SENT, None),
@@ -82,6 +87,7 @@ ANSWERS = [
     ("text", "421 4.3.2 shutting down", READY, None),
     ("text", "451 4.3.0 later", READY, None),
     ("text", "452 4.3.1 disk full", READY, None),
+    ("text", "530 5.7.0 authentication required", READY, "credentials"),
     ("text", "550 5.7.1 spam", FAILED, None),
     ("text", "552 5.3.4 message too big", FAILED, None),
     ("text", "554 5.6.0 refused\x00\x07 \xff", FAILED, None),
@@ -167,6 +173,70 @@ def test_F26_slowness_before_the_text_gives_no_second_copy(due: Desk) -> None:
         assert script.seen["DATA"] == 0
         assert script.texts == []
     assert (reply(due).state, reply(due).tries) == (SENT, 1)
+
+
+def test_a_server_slower_than_a_claim_gets_its_mail_although_several_workers_want_to_send_it(
+    due: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "CLAIM_S", 0.4)
+    over = time.monotonic() + 20
+
+    def work(port: int) -> None:
+        while reply(due).state != SENT and time.monotonic() < over:
+            send(due, port=port)
+            time.sleep(0.05)
+
+    with running_script(RCPT="slow 0.9") as script:
+        workers = [threading.Thread(target=work, args=[script.port]) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert reply(due).state == SENT
+        assert reply(due).fence <= 5, "they took it from each other a few times, not for ever"
+        assert len(script.texts) == 1
+
+
+@contextmanager
+def dead_addresses(count: int) -> Iterator[list[tuple[str, int]]]:
+    """Addresses at which nobody answers, not even to refuse: as where IPv6 leads nowhere."""
+    with ExitStack() as stack:
+        doors = [stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0)) for _ in range(count)]
+        for door in doors:
+            for _ in range(3):  # its queue is full
+                guest = stack.enter_context(socket.socket())
+                guest.setblocking(False)
+                guest.connect_ex(door.getsockname())
+        yield [door.getsockname() for door in doors]
+
+
+def test_a_server_of_which_many_addresses_are_dead_is_reached_at_the_one_that_lives(
+    due: Desk, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+    with dead_addresses(3) as dead, monkeypatch.context() as patched:
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", at) for at in [*dead, ("127.0.0.1", script.port)]
+        ]
+        patched.setattr(
+            socket, "getaddrinfo", lambda host, *a, **k: found if host == "mx.test" else real(host, *a, **k)
+        )
+        server = smtp_server(due, host="mx.test", port=script.port, timeout_s=0.5)
+        assert send_due(due.sessions, server, lease_s=60) == 1
+    assert trouble(due) is None
+
+
+def test_a_machine_without_a_full_name_greets_with_its_address(
+    desk: Desk, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getfqdn", lambda: "a1b2c3d4e5f6")
+    smtp._own_name.cache_clear()
+    try:
+        with open_server(smtp_server(desk, port=script.port)) as client:
+            name = client.local_hostname
+    finally:
+        smtp._own_name.cache_clear()
+    assert re.fullmatch(r"\[[0-9.]+\]", name), "RFC 5321, 4.1.3; a bare name is refused by many"
 
 
 def wait_until(look: Any) -> None:
