@@ -18,7 +18,8 @@ PLACEHOLDERS = {
     "consulado": "consulado que corresponde (lo completa quien responde)",
 }
 
-_PLACEHOLDER = re.compile(r"\{\{\s*([^{}]{0,60}?)\s*\}\}")
+# One run of one kind, spaces included: two that may share the spaces take minutes over a long row of them.
+_PLACEHOLDER = re.compile(r"\{\{([^{}]{0,100})\}\}")
 _BRACES = re.compile(r"(\{|\})\1+")
 
 
@@ -26,7 +27,7 @@ def fill(text: str, facts: Mapping[str, str]) -> str:
     """Replace each placeholder whose fact is known and not empty; leave the others for the agent to see."""
 
     def value(match: re.Match[str]) -> str:
-        fact = facts.get(match[1], "")
+        fact = facts.get(match[1].strip(), "")
         return _BRACES.sub(r"\1", fact) if fact else match[0]
 
     return _PLACEHOLDER.sub(value, text)
@@ -39,4 +40,4 @@ def unfilled(text: str) -> list[str]:
 
 def names_in(text: str) -> list[str]:
     """The names of the placeholders in a text, each once, in order."""
-    return list(dict.fromkeys(match[1] for match in _PLACEHOLDER.finditer(text)))
+    return list(dict.fromkeys(match[1].strip() for match in _PLACEHOLDER.finditer(text)))

@@ -6,16 +6,17 @@ It holds the number and no text that the sender chose (T09), and is never sent t
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from helpdesk.desk.message import Message
-from helpdesk.desk.outbox import Outgoing
+from helpdesk.desk.outbox import TAGGED, Outgoing
 from helpdesk.desk.ticket import Ticket, record
 from helpdesk.errors import ReplyRefused
 from helpdesk.mail.compose import Letter, build
@@ -36,15 +37,17 @@ NO_REPLY = (
     "bounce",
 )
 
+# As PostgreSQL and Python read it alike.
+TAG = r"^([^@+]+)[+][^@]*@"
 DAY = dt.timedelta(hours=24)
 MINUTE = dt.timedelta(minutes=1)
 
 
 @dataclass(slots=True)
 class Budget:
-    """How many notices some addresses and domains have been sent of late: the brake on loops and mail bombs (T09).
+    """How many notices some people and domains have been sent of late: the brake on loops and mail bombs (T09).
 
-    Read once for a group of mails, and counted on while they are filed.
+    Read once for a group of mails, and counted on while they are filed. `of_address` goes by `_mailbox`.
     """
 
     settings: Settings
@@ -53,15 +56,16 @@ class Budget:
 
     def refusal(self, address: str) -> str | None:
         """Why this address gets no notice now."""
-        if self.of_address[address] >= self.settings.acknowledgements_per_day:
-            return f"ya hubo {self.of_address[address]} acuses a esta dirección en 24 h"
+        already = self.of_address[_mailbox(address)]
+        if already >= self.settings.acknowledgements_per_day:
+            return f"ya hubo {already} acuses a esta dirección en 24 h"
         if self.of_domain[_domain(address)] >= self.settings.acknowledgements_per_domain_minute:
             return "ya hubo demasiados acuses a este dominio en un minuto"
         return None
 
     def spend(self, address: str) -> None:
         """One more was queued."""
-        self.of_address[address] += 1
+        self.of_address[_mailbox(address)] += 1
         self.of_domain[_domain(address)] += 1
 
 
@@ -69,17 +73,27 @@ def _domain(address: str) -> str:
     return address.rpartition("@")[2]
 
 
+def _mailbox(address: str) -> str:
+    """The address without its tag: ana+1@… and ana+2@… are one person's (RFC 5233), however many somebody makes up."""
+    return re.sub(TAG, r"\1@", address)
+
+
 def open_budget(session: Session, addresses: Collection[str], settings: Settings, now: dt.datetime) -> Budget:
     """The budget of these addresses. The caller holds the lock under which alone notices are queued."""
+    mailbox = func.regexp_replace(Outgoing.recipient, TAG, r"\1@")
+    wanted = {_mailbox(address) for address in addresses}
     recent = select(Outgoing.recipient, func.count()).where(Outgoing.notice).group_by(Outgoing.recipient)
-    of_address = session.execute(
-        recent.where(Outgoing.recipient.in_(addresses), Outgoing.created_at > now - DAY)
-    )
+    today = recent.where(Outgoing.created_at > now - DAY)
+    plain = today.where(Outgoing.recipient.in_(wanted))
+    tagged = today.where(text(TAGGED), mailbox.in_(wanted))
     just_now = session.execute(recent.where(Outgoing.created_at > now - MINUTE))
+    of_address: Counter[str] = Counter()
+    for address, count in (*session.execute(plain), *session.execute(tagged)):
+        of_address[_mailbox(address)] += count
     of_domain: Counter[str] = Counter()
     for address, count in just_now:
         of_domain[_domain(address)] += count
-    return Budget(settings, Counter({row[0]: row[1] for row in of_address}), of_domain)
+    return Budget(settings, of_address, of_domain)
 
 
 def why_not_acknowledge(ticket: Ticket, message: Message, budget: Budget, now: dt.datetime) -> str | None:

@@ -23,6 +23,8 @@ from helpdesk.mail.compose import redated
 
 # Written out, so that the planner can see that the index of the due covers it.
 ON_ITS_WAY = "state in ('ready', 'handing', 'uncertain')"
+# Written to an address with a tag (RFC 5233): rare.
+TAGGED = "strpos(recipient, '+') > 0"
 # A reply that waits longer than any undo window was meant for later.
 LATER_THAN_UNDO = dt.timedelta(seconds=120)
 HELD_ES = "Llegó un mensaje nuevo: revise antes de enviar"
@@ -38,6 +40,7 @@ class Outgoing(Base):
         Index("ix_outgoing_recipient", "recipient", "created_at"),
         Index("ix_outgoing_ticket_id", "ticket_id"),
         Index("ix_outgoing_notices", "created_at", postgresql_where=text("notice")),
+        Index("ix_outgoing_tagged", "created_at", postgresql_where=text(f"notice and {TAGGED}")),
         Index(
             "ix_outgoing_to_copy",
             "id",

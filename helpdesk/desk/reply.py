@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from helpdesk.accounts.users import User
@@ -20,7 +20,7 @@ from helpdesk.desk.suggestions import note_used
 from helpdesk.desk.ticket import Event, Participant, Ticket, assign, change_status, lock_ticket, record
 from helpdesk.desk.words import LINES_ES
 from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
-from helpdesk.mail.compose import Letter, Person, build
+from helpdesk.mail.compose import HEADER_CHARACTERS, Letter, Person, build
 from helpdesk.mail.tokens import make_message_id, plus_address
 from helpdesk.settings import LIMA, Settings
 from templates.catalogue import read_notice
@@ -96,9 +96,10 @@ def rendered_reply(ticket: Ticket, text: str, settings: Settings) -> Rendered:
 
 
 def reply_subject(ticket: Ticket) -> str:
-    """The subject of our replies: the requester's, with the number."""
-    subject = ticket.subject.removeprefix("Re: ") or "Su consulta"
-    return f"Re: {subject} [{ticket.number}]"
+    """The subject of our replies: the requester's, cut so that the number has its place behind it."""
+    number = f" [{ticket.number}]"
+    subject = f"Re: {ticket.subject.removeprefix('Re: ') or 'Su consulta'}"
+    return subject[: HEADER_CHARACTERS - len(number)].rstrip() + number
 
 
 def check_sendable(session: Session, ticket: Ticket, draft: Draft, now: dt.datetime) -> str:
@@ -295,14 +296,11 @@ def undo_reply(session: Session, ticket: Ticket, reply: Message, *, agent: User,
 
 def held_reply(session: Session, ticket: Ticket) -> Message | None:
     """The reply that was meant for later and was held because the citizen wrote; None once there is another one."""
-    query = (
-        select(Event)
-        .where(Event.ticket_id == ticket.id, Event.kind == "reply_held")
-        .order_by(Event.id.desc())
-    )
-    event = session.scalar(query.limit(1))
+    here = select(Ticket.id).where(or_(Ticket.id == ticket.id, Ticket.merged_into_id == ticket.id))
+    query = select(Event).where(Event.ticket_id.in_(here), Event.kind == "reply_held")
+    event = session.scalar(query.order_by(Event.id.desc()).limit(1))
     held = session.get(Message, event.detail["message"]) if event else None
-    if held is None:
+    if held is None or held.ticket_id != ticket.id:  # it was moved on to another ticket
         return None
     later = select(Message.id).where(
         Message.ticket_id == ticket.id,

@@ -48,6 +48,16 @@ def test_T09_at_most_three_acknowledgements_a_day_go_to_one_address(desk: Desk) 
     assert why(desk.tickets()[9])[0][0] == "not_acknowledged"
 
 
+def test_T09_made_up_tags_give_one_mailbox_no_more_acknowledgements(desk: Desk) -> None:
+    for first in (0, 10):  # counted within a group of mails, and from what was sent before it
+        desk.file(*(mail(f"Consulta {n}", sender=f"ana+{n}@example.com") for n in range(first, first + 5)))
+        desk.file(mail("Consulta", sender="ana@example.com"))
+    assert len(desk.outgoing()) == 3
+    assert {row.recipient.partition("+")[0] for row in desk.outgoing()} == {"ana"}
+    desk.file(mail("Otra", sender="anais+1@example.com"), mail("Otra", sender="+51999888777@example.com"))
+    assert len(desk.outgoing()) == 5, "they are other people"
+
+
 def test_F21_an_old_mail_is_not_acknowledged(desk: Desk) -> None:
     desk.file(mail(), at=utc_now() - dt.timedelta(hours=25))
     assert desk.outgoing() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -94,3 +95,11 @@ def test_what_is_missing_is_named_once_in_order_as_it_is_written() -> None:
 def test_every_placeholder_is_explained_to_the_agent() -> None:
     assert {name for name, words in PLACEHOLDERS.items() if not words.strip()} == set()
     assert names_in(" ".join(f"{{{{{name}}}}}" for name in PLACEHOLDERS)) == list(PLACEHOLDERS)
+
+
+@pytest.mark.parametrize("text", ["{{" + " " * 100_000, "{{ " * 30_000, ("{{" + " " * 98) * 1_000])
+def test_a_long_row_of_spaces_after_a_brace_takes_no_time(text: str) -> None:
+    before = time.perf_counter()
+    assert unfilled(text) == names_in(text) == []
+    assert fill(text, {"nombre": "Rosario"}) == text
+    assert time.perf_counter() - before < 1

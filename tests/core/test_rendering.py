@@ -216,3 +216,19 @@ def test_two_answers_rendered_at_once_never_mix() -> None:
     finally:
         sys.setswitchinterval(interval)
     assert mixed == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[Requisitos]: https://www.gob.pe/migraciones",
+        "[1]: <tel:1800> 'Línea'",
+        "~~~~ Importante: lea esto ~~~~",
+        "``` Requisitos",
+    ],
+)
+def test_no_line_that_an_agent_wrote_vanishes_as_a_definition_or_as_the_name_of_a_language(line: str) -> None:
+    rendered = render(f"{line}\n\nAdiós.", title="x")
+    for words in re.findall(r"\w+", line):
+        assert words in rendered.text
+        assert words in rendered.html

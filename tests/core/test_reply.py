@@ -23,6 +23,7 @@ from helpdesk.desk.reply import (
     send_reply,
     undo_reply,
 )
+from helpdesk.desk.threading import numbers_in
 from helpdesk.desk.ticket import Ticket
 from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
 from helpdesk.mail.tokens import named_tickets
@@ -299,3 +300,17 @@ def test_with_plus_addressing_the_way_back_names_the_ticket(
         return
     named = named_tickets(desk.settings.key, [], [way_back.addresses[0].addr_spec])
     assert named.tickets == (desk.tickets()[0].id,)
+
+
+def test_however_long_a_subject_is_its_reply_carries_the_number(
+    desk: Desk, ana: User, smtp_sink: Sink
+) -> None:
+    desk.file(mail(subject="Consulta sobre la tarjeta 🇵🇪 " * 30))
+    send(desk, ana, Draft("Hola.", "k"))
+    desk.make_due()
+    desk.send()
+    (ticket,) = desk.tickets()
+    said = smtp_sink.mails[-1]["Subject"]
+    assert said.startswith("Re: Consulta sobre la tarjeta 🇵🇪 Consulta")
+    assert numbers_in(said) == [ticket.number]
+    assert ticket.messages[-1].subject == said

@@ -10,6 +10,7 @@ from sqlalchemy import update
 from helpdesk.accounts.users import User
 from helpdesk.db import utc_now
 from helpdesk.desk import outbox
+from helpdesk.desk.joining import By, merge
 from helpdesk.desk.lifecycle import OutgoingState, TicketStatus
 from helpdesk.desk.message import Message
 from helpdesk.desk.outbox import Outgoing
@@ -87,6 +88,23 @@ def test_a_reply_for_later_is_held_when_the_citizen_writes_and_its_text_is_hande
     write_reply(desk, ana, Draft("Ahora sí.", "k2"))
     with desk.sessions() as session:
         assert held_reply(session, ticket) is None, "there is another reply now"
+
+
+def test_a_held_reply_is_handed_back_on_the_ticket_that_its_own_was_merged_into(
+    desk: Desk, ana: User
+) -> None:
+    schedule(desk, ana)
+    hold(desk)
+    desk.file(mail("Por otro lado.", sender="prima@example.com"))
+    first, second = desk.tickets()
+    with desk.sessions.begin() as session:
+        rows = [session.get_one(Ticket, ticket.id) for ticket in (first, second)]
+        merge(session, *rows, By(ana, utc_now()))
+    with desk.sessions() as session:
+        held = held_reply(session, session.get_one(Ticket, second.id))
+        assert held is not None
+        assert held.new_text == "Hasta mañana."
+        assert held_reply(session, session.get_one(Ticket, first.id)) is None
 
 
 def test_only_replies_for_later_are_held(desk: Desk, ana: User) -> None:
