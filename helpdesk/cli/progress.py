@@ -66,8 +66,8 @@ def _plain_lines(title: str) -> LineReport:
         nonlocal said
         now = time.monotonic()
         if now - said >= LINE_EVERY_S and done < total:
-            left_s = (now - began) / max(done, 1) * (total - done)
-            click.echo(f"{title}: {done / total:.0%}, {note}, about {left_s / 60:.0f} min left", err=True)
+            left = f", about {(now - began) / done * (total - done) / 60:.0f} min left" if done else ""
+            click.echo(f"{title}: {done / total:.0%}, {note}{left}", err=True)
             said = now
 
     return report

@@ -43,7 +43,7 @@ def file_by_hand(
     """The ticket of a mail that was set aside. `own` are our addresses, which are nobody's requester.
 
     Of the very same mail that is filed already no second ticket is made: it becomes a duplicate, and the ticket
-    that there is is returned. Raises NotAllowed when the mail is not set aside (any more).
+    that there is is returned. Raises NotAllowed when the mail is not set aside (any more), or its bytes are damaged.
     """
     lock_filing(session)
     session.refresh(mail, with_for_update={"of": RawMail})
@@ -73,6 +73,10 @@ def _repeats(session: Session, mail: RawMail, twin: int) -> Ticket:
 
 def _bytes_of(session: Session, mail: RawMail) -> bytes:
     loaded = session.get_one(RawMail, mail.id, options=[undefer(RawMail.raw)], populate_existing=True)
+    if not loaded.is_intact:
+        raise NotAllowed(
+            "Correo dañado: lo guardado ya no es lo que llegó. Avise a quien administra la mesa."
+        )
     return loaded.raw or b""
 
 

@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 # Mails that are read, and then written, together: fewer waits for the disk and the parser.
 BATCH = 50
+DAMAGED = "the stored bytes are damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Filer:
     sorter: Sorter
     catalogue: Catalogue
     stopping: threading.Event = field(default_factory=threading.Event)
+    # Polls file at the same time. They wait for each other here: in the database a wait ends after three seconds.
+    _writing: threading.Lock = field(default_factory=threading.Lock)
 
     def file_all(self, *, progress: Callable[[], None] | None = None) -> Counts:
         """File until nothing is left to claim; `progress` is called after each batch.
@@ -106,6 +109,8 @@ class Filer:
         return [replace(item, prediction=found) for item, found in zip(items, predictions, strict=True)]
 
     def _read(self, raw: RawMail, ours: set[str], *, from_file: bool) -> Item:
+        if not raw.is_intact:
+            return Item(raw.id, ParseFailed(DAMAGED), None)
         try:
             mail = self.parser.parse(raw.raw or b"")
         except ParseFailed as failure:
@@ -120,7 +125,7 @@ class Filer:
         try:
             # Ids are drawn beforehand, so that all rows of a group are written together, at its end: one
             # statement a table instead of one a row. Nothing that is still pending is queried before.
-            with self.sessions(autoflush=False) as session, session.begin():
+            with self._writing, self.sessions(autoflush=False) as session, session.begin():
                 return self._file_items(session, group, utc_now())
         except OperationalError:
             self._give_back(group)  # the database is busy or away: that is not the mails' fault

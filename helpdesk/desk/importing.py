@@ -3,13 +3,15 @@
 In: the ledger rows, what is known already, the counts. Not in: finding and reading files (`mail_files.py`), what an
 imported mail becomes (`placing.py`: no acknowledgement, and closed unless it was brought to be answered).
 A mail is known by the SHA-256 of its bytes, whichever way it came, so an import that was killed is started again
-and goes on, and the same files bring nothing twice.
+and goes on, and the same files bring nothing twice. The files are read twice: what a mail answers must be filed
+before it, so the oldest goes first, and files know no order ("Enviados" comes before "INBOX").
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -23,7 +25,7 @@ from helpdesk.db import Sessions
 from helpdesk.desk import ledger
 from helpdesk.desk.filing import Filer
 from helpdesk.desk.ledger import Folder, RawMail
-from helpdesk.desk.mail_files import FoundMail, MailFile, Unreadable, find_files, read_mails
+from helpdesk.desk.mail_files import FoundMail, MailFile, Unreadable, find_files, read_again, read_mails
 from helpdesk.desk.mailbox import IMPORTED_CLOSED, IMPORTED_OPEN, Mailbox, MailboxKind
 from helpdesk.errors import SettingsError
 from helpdesk.mail.imap import FetchedMail
@@ -60,6 +62,29 @@ class Imported:
         self.newest = max(self.newest or mail.arrived_at, mail.arrived_at)
 
 
+@dataclass(slots=True)
+class _Places:
+    """Where each mail lies and when it arrived, in arrays: there may be millions."""
+
+    files: list[MailFile] = field(default_factory=list)
+    file_numbers: array[int] = field(default_factory=lambda: array("L"))
+    starts: array[int] = field(default_factory=lambda: array("Q"))
+    arrivals: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, mail: FoundMail) -> None:
+        """Note a mail; those of one file come together."""
+        if not self.files or self.files[-1] is not mail.file:
+            self.files.append(mail.file)
+        self.file_numbers.append(len(self.files) - 1)
+        self.starts.append(mail.piece.start)
+        self.arrivals.append(mail.arrived_at.timestamp())
+
+    def oldest_first(self) -> Iterator[tuple[MailFile, int]]:
+        """Each mail's file and where it begins in it."""
+        for mail in sorted(range(len(self.arrivals)), key=self.arrivals.__getitem__):
+            yield self.files[self.file_numbers[mail]], self.starts[mail]
+
+
 # Called with the bytes read so far, the bytes there are, and what was counted so far.
 Report = Callable[[int, int, Imported], None]
 
@@ -74,7 +99,7 @@ def look_over(
     """What an import of these paths would do. Writes nothing."""
     counted = Imported()
     seen: set[bytes] = set()
-    for batch in _batches(paths, max_bytes, now, BATCH_MAILS, counted, report):
+    for batch in _batches(_look(paths, max_bytes, now, counted, report), BATCH_MAILS):
         with sessions() as session:
             known = _known(session, batch)
         for mail in batch:
@@ -107,7 +132,10 @@ def import_mails(
         before = session.scalar(select(func.max(RawMail.id))) or 0
     counted = Imported()
     max_bytes = filer.settings.max_message_bytes
-    for batch in _batches(paths, max_bytes, now, batch_mails, counted, report):
+    places = _Places()
+    for mail in _look(paths, max_bytes, now, counted, lambda _, total, seen: report(0, total, seen)):
+        places.add(mail)
+    for batch in _batches(_read_in_order(places, max_bytes, now, counted, report), batch_mails):
         with sessions.begin() as session:
             counted.new += _enter(session, mailbox_id, batch, now)
         failpoints.hit("after-import-commit")
@@ -132,46 +160,56 @@ def import_mailbox(session: Session, name: str) -> int:
     return mailbox.id
 
 
-def _batches(
-    paths: list[Path],
-    max_bytes: int,
-    now: dt.datetime,
-    batch_mails: int,
-    counted: Imported,
-    report: Report,
-) -> Iterator[list[FoundMail]]:
-    """The mails in groups that memory holds. What cannot be read is written into `counted`."""
-    total = sum(file.size for file in find_files(paths) if isinstance(file, MailFile))
+def _batches(mails: Iterable[FoundMail], batch_mails: int) -> Iterator[list[FoundMail]]:
+    """The mails in groups that memory holds."""
     batch: list[FoundMail] = []
     weight = 0
-    for found, done in _read_all(paths, max_bytes, now):
-        if isinstance(found, Unreadable):
-            counted.unreadable.append(found)
-            continue
-        if batch and (len(batch) >= batch_mails or weight + len(found.piece.raw) > BATCH_BYTES):
+    for mail in mails:
+        if batch and (len(batch) >= batch_mails or weight + len(mail.piece.raw) > BATCH_BYTES):
             yield batch
             batch, weight = [], 0
-        batch.append(found)
-        weight += len(found.piece.raw)
-        counted.see(found)
-        report(done, total, counted)
+        batch.append(mail)
+        weight += len(mail.piece.raw)
     if batch:
         yield batch
-    report(total, total, counted)
 
 
-def _read_all(
-    paths: Iterable[Path], max_bytes: int, now: dt.datetime
-) -> Iterator[tuple[FoundMail | Unreadable, int]]:
-    """Every mail with how many bytes of all files were read until then."""
+def _look(
+    paths: list[Path], max_bytes: int, now: dt.datetime, counted: Imported, report: Report
+) -> Iterator[FoundMail]:
+    """Every mail as it lies in the files, counted. What cannot be read is written into `counted`."""
+    total = sum(file.size for file in find_files(paths) if isinstance(file, MailFile))
     before = 0
     for file in find_files(paths):
         if isinstance(file, Unreadable):
-            yield file, before
+            counted.unreadable.append(file)
             continue
         for found in read_mails(file, max_bytes, now):
-            yield found, before + (found.read_bytes if isinstance(found, FoundMail) else 0)
+            if isinstance(found, Unreadable):
+                counted.unreadable.append(found)
+                continue
+            counted.see(found)
+            report(before + found.read_bytes, total, counted)
+            yield found
         before += file.size
+    report(total, total, counted)
+
+
+def _read_in_order(
+    places: _Places, max_bytes: int, now: dt.datetime, counted: Imported, report: Report
+) -> Iterator[FoundMail]:
+    """The mails again, the oldest first."""
+    total = sum(file.size for file in places.files)
+    done = 0
+    for file, start in places.oldest_first():
+        found = read_again(file, start, max_bytes, now)
+        if isinstance(found, Unreadable):
+            counted.unreadable.append(found)
+            continue
+        yield found
+        done += found.piece.size
+        report(min(done, total), total, counted)  # with CRLF a mail is longer than in its file
+    report(total, total, counted)
 
 
 def _sha256(mail: FoundMail) -> str:

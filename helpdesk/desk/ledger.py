@@ -83,6 +83,11 @@ class RawMail(Base):
         """When the mail reached us: the server's INTERNALDATE, never in the future."""
         return min(self.arrived_at, now)
 
+    @property
+    def is_intact(self) -> bool:
+        """Whether the bytes are those that the server gave (F52). They must be loaded."""
+        return self.raw is not None and hashlib.sha256(self.raw).hexdigest() == self.sha256
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:

@@ -198,10 +198,11 @@ def _twins(session: Session, mails: Sequence[RawMail], peeked: Mapping[int, Peek
         .where(RawMail.body_sha256.in_([mail.body_sha256 for mail in mails]))
     )
     filed = session.execute(query.order_by(RawMail.id)).all() if mails else []
-    return {
-        mail.id: row.number
+    # Many mails have an empty body and no Message-ID: there only the very bytes tell one from another.
+    of_bytes = {row.sha256: row.number for row in reversed(filed)}
+    of_ids = {(row.body_sha256, row.message_id): row.number for row in reversed(filed) if row.message_id}
+    found = {
+        mail.id: of_bytes.get(mail.sha256) or of_ids.get((mail.body_sha256, peeked[mail.id].message_id))
         for mail in mails
-        for row in filed
-        if mail.sha256 == row.sha256
-        or (mail.body_sha256, peeked[mail.id].message_id) == (row.body_sha256, row.message_id)
     }
+    return {id_: number for id_, number in found.items() if number}

@@ -25,7 +25,7 @@ from helpdesk.desk.suggestions import suggest
 from helpdesk.desk.threading import Thread, find_thread
 from helpdesk.desk.ticket import Event, Ticket, change_status, link, record
 from helpdesk.desk.words import PARSER_REASONS_ES
-from helpdesk.desk.written_elsewhere import place_answer, place_sent
+from helpdesk.desk.written_elsewhere import UNRELATED_ES, place_answer, place_sent
 from helpdesk.mail.parsed import ParsedMail
 from helpdesk.mail.sandbox import ParseFailed
 
@@ -77,6 +77,8 @@ def _place_readable(group: Group, position: int, raw: RawMail, item: Item, ids: 
     if item.staff and (answered := place_answer(group, raw, item)) is not None:
         return _settle(raw, *answered)
     sender = item.sender.address.lower() if item.sender and item.believed else None
+    if is_import(group, raw) and sender in group.settings.own and not item.passed_on:
+        return _settle(raw, MailState.UNRELATED, UNRELATED_ES)
     automatic = _automatic(group, raw, item)
     # What a machine says of an old ticket stays with it: it never opens it.
     closed_before = None if automatic else group.now - dt.timedelta(days=group.settings.reopen_days)

@@ -58,6 +58,7 @@ PARSER_REASONS_ES = {
     "used more than 512 MB": N_("leerlo necesitó más de 512 MB de memoria"),
     "the parser process died": N_("el proceso que lo leía terminó de golpe"),
     "the parser process did not start": N_("el proceso que lee correos no arrancó"),
+    "the stored bytes are damaged": N_("lo guardado ya no es lo que llegó"),
 }
 # Every kind of event that `helpdesk.desk.ticket.record` may write.
 EVENTS = {

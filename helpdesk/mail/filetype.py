@@ -117,7 +117,9 @@ EXTENSIONS: dict[str, str] = {
     **dict.fromkeys(("svg",), SVG),
     **dict.fromkeys(("exe", "dll", "com", "scr", "msi", "apk", "jar", "cpl", "pif"), PROGRAM),
     **dict.fromkeys(("js", "jse", "vbs", "vbe", "wsf", "wsh", "hta", "bat", "cmd", "ps1", "sh"), SCRIPT),
+    **dict.fromkeys(("reg", "ws", "wsc", "sct", "vb", "psm1"), SCRIPT),
     **dict.fromkeys(("lnk", "url", "scf", "desktop"), SHORTCUT),
+    **dict.fromkeys(("rdp", "website", "library-ms", "search-ms", "settingcontent-ms"), SHORTCUT),
 }
 # Types that share their bytes or their readers: a name for one is no lie for the other.
 _SAME: tuple[frozenset[str], ...] = (

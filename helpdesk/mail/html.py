@@ -22,6 +22,9 @@ from helpdesk.mail.html_quotes import mark_quotes, write_quotes
 MAX_HTML_CHARACTERS = 1_000_000
 MAX_NESTING = 200
 MAX_TAGS = 40_000  # of one mail, for the conversion to text, which takes about 20 µs a tag
+# No mail can nest deeper than it opens tags, whatever hides from the count below what is truly closed ("</div>" in
+# a comment or in an attribute's value); nh3 takes a time that grows with the square of the depth, 1 s for this.
+MAX_OPENED_TAGS = 20_000
 # Formatting tags are re-opened by HTML 5 parsers in every new block, so that output can grow by their
 # product.
 MAX_REOPENED_TAGS = 1_000_000
@@ -125,7 +128,7 @@ def html_defect(html: str) -> str | None:
     # Inside SVG and MathML no tag closes by itself, so all of them count there.
     uncounted = frozenset() if _FOREIGN.search(html) else _IMPLIED_END | _VOID
     open_tags: Counter[str] = Counter()
-    depth = formatting = reopened = 0
+    depth = formatting = reopened = opened = 0
     for closing, name in _MARKUP.findall(html):
         tag = name.lower()
         reopened += formatting
@@ -134,6 +137,9 @@ def html_defect(html: str) -> str | None:
         if tag in uncounted:
             continue
         if not closing:
+            opened += 1
+            if opened > MAX_OPENED_TAGS:
+                return "html-too-large"
             open_tags[tag] += 1
         elif open_tags[tag]:
             open_tags[tag] -= 1

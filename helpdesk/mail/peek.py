@@ -7,6 +7,7 @@ Linear and total: strange headers give empty fields, never an error.
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ class Peek:
 
 def peek(head: bytes) -> Peek:
     """Read the first 16 kB of a mail. Source: RFC 5322, 3.6; RFC 5321, 4.4 (each server puts its line on top)."""
-    headers, _, _ = read_headers(head[:PEEK_BYTES].lstrip(b"\r\n"))
+    headers, _, _ = read_headers(head[:PEEK_BYTES].removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n"))
     senders, _ = read_addresses(headers.get("from"), strict=True)
     message_ids = read_ids(headers.get("message-id"))
     trace = headers.get("received")

@@ -14,9 +14,11 @@ from io import BytesIO
 
 from flask import Blueprint, Response, abort, make_response, render_template, send_file
 from flask_babel import gettext
+from flask_security import current_user
 from sqlalchemy import func, select
 from sqlalchemy.orm import undefer
 
+from helpdesk.accounts.users import Role
 from helpdesk.desk.files import KINDS_ES, Attachment, Blob, Preview, Scan
 from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.message import Message
@@ -158,17 +160,26 @@ def preview(attachment_id: int) -> Response:
 
 @original.get("/correo/<id:raw_id>/original.eml")
 def mail(raw_id: int) -> Response:
-    """The mail's original bytes, files and all; with a scanner, only after it has passed them."""
+    """The mail's original bytes, files and all; with a scanner, only after it has passed them.
+
+    One that is no message of a ticket belongs to the page of received mail, and is for whoever may open that.
+    """
     query = select(RawMail).where(RawMail.id == raw_id).options(undefer(RawMail.raw))
     row = session().scalar(query)
     if row is None or row.raw is None:
         abort(404)
+    if not current_user.may(Role.SUPERVISOR) and not _is_message(row):
+        abort(403)
     if hashlib.sha256(row.raw).hexdigest() != row.sha256:
         log.error("ledger row %s: the mail does not match its hash", row.id)
         return _damaged()
     if why := _why_mail_held(row):
         return _refused(403, gettext("Este correo no se puede descargar: %(why)s.", why=why))
     return _download(row.raw, f"correo-{row.id}.eml")
+
+
+def _is_message(row: RawMail) -> bool:
+    return session().scalar(select(Message.id).where(Message.raw_mail_id == row.id).limit(1)) is not None
 
 
 def _why_mail_held(row: RawMail) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from sqlalchemy import update
 
 from helpdesk.accounts.users import User
 from helpdesk.db import utc_now
+from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.lifecycle import MailState, TicketStatus
 from helpdesk.desk.reply import Draft, send_reply
 from helpdesk.desk.ticket import Ticket, change_status
@@ -73,11 +75,19 @@ def test_filing_again_what_is_filed_changes_nothing(desk: Desk) -> None:
     desk.file(mail())
     before = desk.ledger()[0].state
     with desk.sessions.begin() as session:
-        from helpdesk.desk.ledger import RawMail
-
         session.get_one(RawMail, 1).lease_until = None
     assert desk.worker.filer.file_all().filed == 0
     assert desk.ledger()[0].state == before == MailState.FILED
+
+
+def test_F52_a_mail_whose_bytes_were_damaged_is_set_aside_and_not_filed_as_what_is_left(desk: Desk) -> None:
+    desk.receive(mail("Una pregunta."), mail("Otra.", sender="otra@example.com"))
+    with desk.sessions.begin() as session:
+        session.execute(update(RawMail).where(RawMail.id == 1).values(raw=b""))
+    assert desk.worker.filer.file_all().set_aside == 1
+    damaged, whole = desk.ledger()
+    assert (damaged.state, damaged.reason) == (MailState.SET_ASIDE, "lo guardado ya no es lo que llegó")
+    assert whole.state == MailState.FILED
 
 
 def test_a_reply_joins_its_ticket_by_our_signed_message_id(desk: Desk, ana: User) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import mailbox
 import os
+import random
 import tracemalloc
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from helpdesk.db import utc_now
 from helpdesk.desk.importing import Imported, import_mails, look_over
 from helpdesk.desk.lifecycle import MailState
-from helpdesk.desk.mail_files import FoundMail, MailFile, find_files, read_mails
+from helpdesk.desk.mail_files import FoundMail, MailFile, Unreadable, find_files, read_again, read_mails
 from helpdesk.desk.mailbox import IMPORTED_CLOSED, Mailbox
 from helpdesk.errors import SettingsError
 from helpdesk.mail.mbox import Piece, from_line_date, split_mbox
@@ -93,6 +94,31 @@ def test_escaped_from_lines_lose_one_mark_each() -> None:
 def test_an_mbox_without_dates_in_its_from_lines_is_taken_apart_too() -> None:
     content = mbox_of(mail("uno"), mail("dos"), from_line=b"From ???@???\n")
     assert len(split(content)) == 2
+
+
+def test_thunderbirds_new_from_lines_count_behind_its_old_ones() -> None:
+    mails = [mail(word) for word in ("uno", "dos", "tres", "cuatro", "cinco")]
+    older = mbox_of(*mails[:2], from_line=b"From - Fri Nov 20 15:00:00 2026\n")
+    newer = mbox_of(*mails[2:4], from_line=b"From \n") + mbox_of(mails[4], from_line=b"From -\n")
+    assert [piece.raw for piece in split(older + newer)] == mails
+    assert [piece.raw for piece in split((newer + older).replace(b"\n", b"\r\n"))] == mails[2:] + mails[:2]
+
+
+def test_from_lines_need_no_empty_line_above_them() -> None:
+    mails = [mail("uno"), mail("dos"), mail("tres")]
+    assert [piece.raw for piece in split(b"".join(FROM_LINE + unix(raw) for raw in mails))] == mails
+
+
+def test_what_was_quoted_of_a_mail_is_not_cut_off_by_a_from_line_without_a_header() -> None:
+    body = b"Subject: uno\n\nHola\nFrom rosario@example.com Fri Nov 20 15:00:00 2026\n\nAdi\xf3s\nFrom \nLima\n\n"
+    (piece,) = split(FROM_LINE + body)
+    assert piece.raw.endswith(b"Lima\r\n")
+
+
+@pytest.mark.parametrize("before", [b"\r\n", b"\n\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n"])
+def test_an_mbox_may_begin_with_empty_lines_or_a_byte_order_mark(tmp_path: Path, before: bytes) -> None:
+    (tmp_path / "a.mbox").write_bytes(before + mbox_of(mail("uno"), mail("dos")))
+    assert len(found_in(tmp_path)) == 2
 
 
 def test_a_mail_that_ends_without_a_line_end_and_one_without_a_header_are_mails() -> None:
@@ -189,6 +215,16 @@ def test_maildirs_with_subfolders_eml_folders_and_bare_mboxes_are_found(tmp_path
     assert folders == {"Maildir", "Maildir/.Enviados", "sueltos/2019", "INBOX"}
 
 
+def test_mboxes_are_found_under_any_name_and_in_folders_called_so(tmp_path: Path) -> None:
+    (tmp_path / "Consultas.mbox").mkdir()  # as Apple Mail exports it
+    (tmp_path / "Consultas.mbox" / "mbox").write_bytes(mbox_of(mail("Apple")))
+    (tmp_path / "1. Dr. Poma").write_bytes(mbox_of(mail("Thunderbird"), from_line=b"From \r\n"))
+    (tmp_path / "carta.txt").write_bytes(b"From the desk of Ana\nNota: no es un correo\n")
+    files = list(find_files([tmp_path]))
+    assert [file.path.name for file in files] == ["1. Dr. Poma", "mbox"]
+    assert all(isinstance(file, MailFile) for file in files)
+
+
 def test_files_that_give_no_mail_are_named_and_the_rest_goes_on(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "a-empty.eml").touch()
     (tmp_path / "b-picture.eml").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(500))
@@ -198,6 +234,7 @@ def test_files_that_give_no_mail_are_named_and_the_rest_goes_on(desk: Desk, tmp_
     (tmp_path / os.fsdecode(b"f-ni\xf1o.eml")).write_bytes(b"")
     os.mkfifo(tmp_path / "g-pipe.eml")
     (tmp_path / "h-good.eml").write_bytes(mail("Buena"))
+    (tmp_path / "i-old-mac.mbox").write_bytes(mbox_of(mail("Con CR")).replace(b"\n", b"\r"))
     done = bring(desk, tmp_path)
     assert (done.mails, done.new) == (1, 1)
     said = [str(file).rpartition("/")[2] for file in done.unreadable]
@@ -208,6 +245,7 @@ def test_files_that_give_no_mail_are_named_and_the_rest_goes_on(desk: Desk, tmp_
         "e-not-an.mbox is neither a mail nor an mbox.",
         "f-ni\ufffdo.eml is empty.",
         "g-pipe.eml is not a file.",
+        "i-old-mac.mbox begins like an mbox, but no mail in it can be told apart.",
     ]
 
 
@@ -246,6 +284,11 @@ BODY = "Subject: x\n\nHola\n"
         ("Date: Mon, 2 Mar 2020 10:00:00 -0500\n", "2020-03-02"),
         ("From a@example.com Sun Mar  1 10:00:00 2020\n", "2020-03-01"),
         ("From a@example.com Sun Mar  1 10:00:00 2020\nDate: nonsense\n", "2020-03-01"),
+        ("Date: Thu, 1 Jan 1970 00:00:00 +0000\n", "2017-07-14"),
+        (
+            RECEIVED.format("Thu, 1 Jan 1970 00:00:00 +0000") + "Date: Mon, 2 Mar 2020 10:00:00 -0500\n",
+            "2020-03-02",
+        ),
         ("", "2017-07-14"),
     ],
 )
@@ -261,6 +304,20 @@ def test_no_mail_is_from_the_future(tmp_path: Path) -> None:
     os.utime(tmp_path / "x.eml", (later, later))
     (found,) = found_in(tmp_path / "x.eml")
     assert found.arrived_at <= utc_now()
+
+
+def test_a_file_whose_time_no_calendar_knows_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.eml").write_bytes(b"Subject: x\n\nHola\n")
+    told = os.fstat
+
+    def damaged(number: int) -> os.stat_result:
+        fields = list(told(number))
+        fields[8] = 10**15
+        return os.stat_result(fields)
+
+    monkeypatch.setattr("helpdesk.desk.mail_files.os.fstat", damaged)
+    (found,) = found_in(tmp_path / "x.eml")
+    assert found.piece.raw.endswith(b"Hola\r\n")
 
 
 # Into the ledger
@@ -282,6 +339,13 @@ def test_imported_mail_becomes_closed_tickets_with_their_own_dates_and_nobody_is
     with desk.sessions() as session:
         box = session.get_one(Mailbox, row.mailbox_id)
         assert (box.name, box.kind, box.active) == (IMPORTED_CLOSED, "import", False)
+
+
+def test_mail_of_ours_that_belongs_to_no_ticket_becomes_none(desk: Desk, tmp_path: Path) -> None:
+    ours = desk.settings.mail_from
+    (tmp_path / "Enviados.mbox").write_bytes(mbox_of(mail("Aviso a otra oficina.", sender=ours)))
+    assert bring(desk, tmp_path).states == {"unrelated": 1}
+    assert desk.tickets() == []
 
 
 def test_with_open_they_are_left_to_be_answered_and_still_nobody_is_written_to(
@@ -380,6 +444,52 @@ def test_an_answer_of_ours_becomes_an_outbound_message_of_its_ticket(desk: Desk,
     assert [message.direction for message in ticket.messages] == ["inbound", "outbound"]
 
 
+def at(raw: bytes, hour: int) -> bytes:
+    return raw.replace(b"15:00:00", b"%02d:00:00" % hour)
+
+
+def test_the_oldest_mail_is_filed_first_whatever_the_files_are_called(desk: Desk, tmp_path: Path) -> None:
+    asked = mail("Pregunta", message_id="<uno@example.com>")
+    answered = mail(
+        "Respuesta",
+        sender=f"Infomigra <{desk.settings.mail_from}>",
+        to="rosario@example.com",
+        message_id="<dos@infomigra.example.com>",
+        reply_to_id="<uno@example.com>",
+    )
+    thanked = mail("Gracias", message_id="<tres@example.com>", reply_to_id="<dos@infomigra.example.com>")
+    other = mail("Otra cosa", sender="luz@example.com")
+    (tmp_path / "Enviados").write_bytes(mbox_of(at(answered, 10)))
+    # Gmail's export has no order; many programs write the newest first.
+    (tmp_path / "INBOX").write_bytes(mbox_of(at(thanked, 11), at(other, 8), at(asked, 9)))
+    done = bring(desk, tmp_path, batch=1)
+    assert (done.mails, done.new, done.states) == (4, 4, {"filed": 4})
+    told = [[message.new_text for message in ticket.messages] for ticket in desk.tickets()]
+    assert told == [["Otra cosa"], ["Pregunta", "Respuesta", "Gracias"]]
+    assert [message.direction for message in desk.tickets()[1].messages] == ["inbound", "outbound", "inbound"]
+    assert bring(desk, tmp_path).new == 0
+
+
+def test_a_file_that_changes_while_it_is_read_is_named_and_the_rest_goes_on(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.mbox"
+    path.write_bytes(mbox_of(mail("uno"), mail("dos")))
+    (tmp_path / "b.eml").write_bytes(mail("tres"))
+
+    def compacted(file: MailFile, start: int, max_bytes: int, now: dt.datetime) -> FoundMail | Unreadable:
+        if file.path == path and start:
+            path.write_bytes(mbox_of(mail("dos")))
+        return read_again(file, start, max_bytes, now)
+
+    monkeypatch.setattr("helpdesk.desk.importing.read_again", compacted)
+    done = bring(desk, tmp_path)
+    assert [str(file).rpartition("/")[2] for file in done.unreadable] == [
+        "a.mbox was changed while it was read: import it again."
+    ]
+    assert done.new == 2
+
+
 def test_a_mail_that_cannot_be_filed_is_set_aside_and_the_rest_goes_on(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -411,6 +521,14 @@ def test_folders_whose_names_are_not_utf8_can_be_stored(desk: Desk, tmp_path: Pa
     (folder / "a.eml").write_bytes(mail())
     assert bring(desk, folder).new == 1
     assert desk.ledger()[0].folder == "a\ufffdo 2019"
+
+
+def test_folders_far_below_can_be_stored(desk: Desk, tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(*("".join(random.choices("abcdefghijkl0123456789", k=240)) for _ in range(14)))
+    folder.mkdir(parents=True)
+    (folder / "a.eml").write_bytes(mail())
+    assert bring(desk, tmp_path).new == 1
+    assert desk.ledger()[0].folder.endswith(folder.name[-100:])
 
 
 def test_an_empty_folder_brings_nothing(desk: Desk, tmp_path: Path) -> None:

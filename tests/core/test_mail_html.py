@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from helpdesk.mail import html as mail_html
 from helpdesk.mail.html import (
+    MAX_HTML_CHARACTERS,
     REMOTE_PICTURE,
     has_remote_pictures,
     html_defect,
@@ -110,6 +111,15 @@ def test_beyond_the_limits_only_the_words_are_left() -> None:
     html = "<div>" * 300 + "<style>p{}</style><p>Hola<br>se&ntilde;ora</p><!-- no -->"
     assert sanitise(html) == ""
     assert to_text(html).split() == ["Hola", "señora"]
+
+
+@pytest.mark.parametrize(
+    "level",
+    ["<q><xmp></q></xmp>", "<div title='</div>'>", "<q a=</q>", "<q><!--</q>-->", "<q><title></q></title>"],
+)
+def test_T24_what_only_seems_to_be_closed_is_beyond_the_limits(level: str) -> None:
+    assert html_defect(level * (MAX_HTML_CHARACTERS // len(level))) == "html-too-large"
+    assert html_defect("<div><b>hola</b></div>" * 5_000) is None
 
 
 def test_tables_and_lists_stay_readable_as_text() -> None:

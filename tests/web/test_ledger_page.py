@@ -7,7 +7,7 @@ import html
 import re
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from helpdesk.db import utc_now
 from helpdesk.desk import ledger
@@ -82,6 +82,16 @@ def test_a_duplicate_by_another_way_leads_to_its_ticket_too(supervisor: Person, 
     with desk.sessions.begin() as session:
         ledger.settle(session.get_one(RawMail, 2), MailState.DUPLICATE, "por otro camino")
     assert desk.tickets()[0].number in rows_of(supervisor.get("/correo?estado=duplicate").text)[0]
+
+
+def test_a_duplicate_without_words_and_id_leads_to_the_ticket_of_its_very_bytes(
+    supervisor: Person, desk: Desk
+) -> None:
+    empty = [mail("", message_id=None, sender=f"{name}@example.com") for name in ("ana", "luz")]
+    desk.file(empty[0])
+    desk.file(empty[1])
+    desk.file(empty[0])
+    assert desk.tickets()[0].number in rows_of(supervisor.get("/correo").text)[0]
 
 
 def test_a_vanished_mail_explains_itself(supervisor: Person, desk: Desk) -> None:
@@ -221,6 +231,18 @@ def test_the_same_mail_set_aside_twice_is_filed_by_hand_once(supervisor: Person,
     assert desk.ledger()[1].state == MailState.DUPLICATE
 
 
+@pytest.mark.parametrize("raw", [None, b"otra cosa"])
+def test_F52_a_mail_that_changed_on_disk_is_not_filed_by_hand(
+    supervisor: Person, desk: Desk, raw: bytes | None
+) -> None:
+    raw_id = set_aside(desk)
+    with desk.sessions.begin() as session:
+        session.execute(update(RawMail).values(raw=raw))
+    assert "Correo dañado" in supervisor.post(f"/correo/{raw_id}/archivar").text
+    assert desk.tickets() == []
+    assert desk.ledger()[0].state == MailState.SET_ASIDE
+
+
 @pytest.mark.parametrize(
     "raw", [b"", b"\x00\xff\xfe", b"no header at all", b"From: \r\nSubject: =?x?q?=00?=\r\n\r\n\xff" * 3]
 )
@@ -286,8 +308,9 @@ def test_agents_see_the_number_only_and_supervisors_the_way_there(
     assert "1 correo apartado: avise a su supervisor." in page
     assert 'href="/correo"' not in page
     assert "/correo?estado=set_aside" in supervisor.get("/bandeja").text
-    for path in ("/correo", f"/correo/{raw_id}/texto"):
+    for path in ("/correo", f"/correo/{raw_id}/texto", f"/correo/{raw_id}/original.eml"):
         agent.get(path, status=403)
+    assert supervisor.client.get(f"/correo/{raw_id}/original.eml").data == POISON
     for step in ("reintentar", "archivar"):
         agent.post(f"/correo/{raw_id}/{step}", status=403)
     assert desk.ledger()[0].state == MailState.SET_ASIDE
