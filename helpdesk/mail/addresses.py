@@ -24,6 +24,7 @@ _TOKEN = re.compile(
       | (?P<special>[,;:()]) | (?P<space>\s+) | (?P<word>[^\s,;:()"<>]+)""",
     re.X | re.S,
 )
+_TOKEN_ENCODED = re.compile(r"=\?[^?\s]{1,80}\?[bBqQ]\?[^?\s]{1,400}\?=")
 _LOCAL = re.compile(r'[^\s()<>\[\]:;@\\,"]{1,128}|"(?:[^"\\]|\\.){0,126}"')
 _DOMAIN = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,30}|\[[0-9A-Fa-f:.IPv]{3,60}\]")
 
@@ -66,6 +67,10 @@ def read_addresses(value: str, *, strict: bool) -> tuple[tuple[Address, ...], tu
 def _only_address(value: str) -> Address | None:
     """The mailbox behind a name that is not quoted as it should be, when no other can be meant."""
     name, bracket, rest = value.partition("<")
+    if not bracket:
+        # Where the name is encoded no word of it can belong to the address: "=?utf-8?Q?Ana?= ana@example.com".
+        name, bracket, rest = value.strip().rpartition(" ")
+        bracket = bracket if all(map(_TOKEN_ENCODED.fullmatch, name.split())) else ""
     if value.count("@") != 1 or not bracket or not _NOT_IN_BARE_NAMES.isdisjoint(name):
         return None
     spec = rest.strip().removesuffix(",").rstrip().removesuffix(">").strip()

@@ -26,6 +26,8 @@ _SUPERSETS = {
 # Names that programs write and Python does not know.
 _ALIASES = {
     "ansi": "cp1252",
+    "dos-866": "cp866",
+    "iso-8859-8-e": "iso-8859-8",
     "iso-8859-8-i": "iso-8859-8",
     "unicode": "utf-16",
     "utf8mb4": "utf-8",
@@ -33,6 +35,8 @@ _ALIASES = {
     "windows-874": "cp874",
     "win-1252": "cp1252",
     "x-cp1252": "cp1252",
+    "x-gbk": "gbk",
+    "x-mac-cyrillic": "mac-cyrillic",
     "x-mac-roman": "mac-roman",
     "x-sjis": "cp932",
     "x-ansi": "cp1252",
@@ -111,7 +115,7 @@ def _western(octets: bytes) -> str:
 
 def clean_text(text: str) -> str:
     """Return the text with LF line ends and without NUL, lone surrogates and other control characters."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n")
+    text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n")
     return _CONTROLS.sub("", _SURROGATES.sub("\ufffd", text))
 
 

@@ -12,6 +12,7 @@ MAX_SIGNATURE_LINES = 20
 MAX_FOOTER_LINES = 300
 MAX_FOOTER = 160
 MAX_NOTICE_LINES = 40
+MAX_LIST_FOOTER_LINES = 6
 MAX_NOTICE_LINE = 1_500
 MIN_NOTICE = 100
 MAX_CONTACT_LINE = 90
@@ -27,22 +28,41 @@ _SENT_FROM = (
     "enviado con",
     "enviado mediante",
     "enviado por",
+    "enviado via",
+    "enviado vía",
     "mensaje enviado desde",
     "compartido desde",
     "sent from",
     "sent with",
     "sent via",
+    "sent using",
     "inviato da",
     "inviato con",
     "envoyé de",
     "envoyé depuis",
     "envoyé à partir",
+    "envoyé avec",
+    "gesendet von",
+    "gesendet mit",
+    "von meinem",
+    "diese nachricht wurde von meinem",
 )
-_DEVICES = tuple(
-    "iphone ipad android outlook yahoo gmail mail correo samsung galaxy huawei xiaomi redmi poco motorola moto "
-    "honor oppo realme nokia móvil movil celular teléfono telefono smartphone mobile phone tablet blackberry "
-    "proton dispositivo device téléphone cellulare tim whatsapp telegram messenger".split()
+MAX_SENT_FROM_WORDS = 12
+MAX_WORDS_BY = 3  # "Enviado por WhatsApp"; with more words a person tells how something was sent
+BEFORE_DEVICE = 8  # Behind more words than these a device is part of a sentence.
+_DEVICES = frozenset(
+    "iphone ipad ipod android outlook yahoo gmail hotmail samsung galaxy huawei xiaomi redmi motorola oppo realme "
+    "nokia blackberry alcatel lenovo infinix tecno zte xperia lumia proton protonmail tuta tutanota bluemail typeapp "
+    "mymail spark mailspring airmail superhuman hushmail zoho zimbra gmx aol uol orange whatsapp telegram "
+    "messenger".split()
 )
+# Words of the language, too: only behind "mi", or where the line says nothing else.
+_MY = frozenset("mi my mon meu minha mio meinem".split())
+_MY_DEVICES = frozenset(
+    "mail correo móvil movil celular teléfono telefono smartphone mobile phone cell tablet device dispositivo "
+    "téléphone cellulare portable handy mobilgerät poco honor moto vivo lg htc pixel windows android-gerät".split()
+)
+_ALONE = frozenset("mail correo windows tim mobile móvil mailbox".split())
 _FOOTERS = (
     "get outlook for",
     "obtener outlook para",
@@ -73,6 +93,9 @@ _FOOTERS = (
     "<https://www.avast.com/",
     "https://www.avast.com/",
     "www.avast.com",
+    "de virus. www.avast.com",
+    "#dab4fad8-",
+    "[image: avast logo]",
 )
 _NOTICE_HEADS = (
     "aviso legal",
@@ -90,7 +113,10 @@ _NOTICE_HEADS = (
     "aviso de confidencialidade",
     "avviso di riservatezza",
     "nota di riservatezza",
+    "avis de confidentialité",
+    "vertraulichkeitshinweis",
 )
+_PERSONS_HEADS = ("confidencial:", "confidencialidad:")
 _NOTICE_STARTS = (
     "este mensaje",
     "este correo",
@@ -113,6 +139,12 @@ _NOTICE_STARTS = (
     "if you have received this",
     "esta mensagem",
     "se você não é",
+    "ce message",
+    "ce courriel",
+    "ce mail",
+    "ce courrier électronique",
+    "diese e-mail",
+    "diese nachricht",
     "questo messaggio",
     "le informazioni contenute",
     "antes de imprimir",
@@ -126,9 +158,17 @@ _NOTICE_STARTS = (
 )
 _LEGAL = re.compile(
     r"confiden|destinatari|privileg|prohibid|difusi[oó]n|divulga|por error|imprimir|ambiente|remitente|adjuntos"
+    r"|destinatair|interdit|vertraulich|adressat|irrt[uü]mlich|vernichten|unbefugt"
     r"|intended|recipient|unauthori[sz]ed|in error|prohibited|proibid|riservat|stampare|environment|sigilo",
     re.I,
 )
+# No company speaks so: who does tells us something, and may well say "confidential" and "forbidden".
+_FIRST_PERSON = re.compile(
+    r"\b(?:mis?|yo|conmigo|quiero|quisiera|necesito|solicito|pido|ay[uú]d[ea]\w{0,5}|my|i am|i need|meus?|minhas?"
+    r"|preciso|mein\w{0,2}|ich|mon|mes|je)\b|(?<!notify )(?<!contact )(?<!inform )(?<!advise )\bme\b|\?",
+    re.I,
+)
+_PRINTING = re.compile(r"piens|pense|pensi|ambient|environment|[aá]rbol|planeta|aseg[uú]r", re.I)
 _CLOSINGS = (
     "atentamente",
     "atte",
@@ -157,7 +197,11 @@ _CONTACT = re.compile(
 _IDENTITY = re.compile(
     r"\b(?:dni|ruc|ce|cpp|ptp|pasaporte|passport|carn[eé]|expediente|documento)\b|\?", re.I
 )
-_RULE = re.compile(r"[-*_=~•·]{2,}")
+_LIST_RULE = "_" * 40
+_LINK = re.compile(r"<[^<>]{0,400}>|\([^()]{0,400}\)")
+_NO_LETTERS = re.compile(r"[^\w-]")
+_OF_PERSONS = ("enviado por", "enviado con", "enviado mediante", "enviado via", "enviado vía")
+_RULE = re.compile(r"[-*_=~•·‐–—]{2,}")
 
 
 def without_footers(lines: list[str]) -> list[str]:
@@ -184,7 +228,10 @@ def _above_notices(lines: list[str], first: int, end: int) -> int:
         if not line or _RULE.fullmatch(line) or _is_footer(line.lower()):
             end -= 1
             continue
-        notice = _notice(lines, first, end)
+        if line == "Libre" and "".join(lines[end : end + 1]).startswith("de virus. www."):
+            end -= 1  # Gmail wraps Avast's words there.
+            continue
+        notice = min(_notice(lines, first, end), _list_footer(lines, first, end))
         if notice == end:
             break
         end = notice
@@ -192,10 +239,23 @@ def _above_notices(lines: list[str], first: int, end: int) -> int:
 
 
 def _is_footer(line: str) -> bool:
-    line = line.lstrip("*-–— ")
-    return line.startswith(_FOOTERS) or (
-        line.startswith(_SENT_FROM) and any(device in line for device in _DEVICES)
-    )
+    line = line.lstrip("*-–—(< ")
+    return line.startswith(_FOOTERS) or (line.startswith(_SENT_FROM) and _names_device(line))
+
+
+def _names_device(line: str) -> bool:
+    """Whether a line such as "Enviado desde …" goes on with a program or a device, and says nothing more."""
+    prefix = max((start for start in _SENT_FROM if line.startswith(start)), key=len)
+    words = [word for word in _NO_LETTERS.split(_LINK.sub(" ", line[len(prefix) :])) if word]
+    if len(words) > (MAX_WORDS_BY if prefix == "enviado por" else MAX_SENT_FROM_WORDS):
+        return False
+    if not _DEVICES.isdisjoint(words[:BEFORE_DEVICE]):
+        return True
+    mine = prefix.endswith(tuple(_MY)) or not _MY.isdisjoint(words[:1])
+    if mine and not _MY_DEVICES.isdisjoint(words[:3]):
+        return True
+    # "Sent from Mail for Windows", "Enviado desde la app de Correo".
+    return len(words) < 6 and prefix not in _OF_PERSONS and not _ALONE.isdisjoint(words[:4])
 
 
 def _notice(lines: list[str], first: int, end: int) -> int:
@@ -208,22 +268,38 @@ def _notice(lines: list[str], first: int, end: int) -> int:
         if not line.startswith((*_NOTICE_HEADS, *_NOTICE_STARTS)):
             continue
         words = " ".join(line[:MAX_NOTICE_LINE] for line in lines[index:end])
+        if _FIRST_PERSON.search(words):
+            continue
         legal = {match.lower() for match in _LEGAL.findall(words)}
-        headed = line.startswith(_NOTICE_HEADS) and (legal or words.strip(" *:.").lower() in _NOTICE_HEADS)
+        # "Confidencial:" begins a person's story as well.
+        enough = len(legal) > line.startswith(_PERSONS_HEADS) or words.strip(" *:.").lower() in _NOTICE_HEADS
+        headed = line.startswith(_NOTICE_HEADS) and enough
         if (
             headed
-            or (legal and "imprimir" in words.lower()[:60])
+            or (legal and "imprimir" in words.lower()[:60] and _PRINTING.search(words))
             or (len(words) >= MIN_NOTICE and len(legal) > 1)
         ):
             return index
     return end
 
 
+def _list_footer(lines: list[str], first: int, end: int) -> int:
+    """Where the words begin that Mailman writes under every mail of a list, else `end`."""
+    for index in range(end - 1, max(end - MAX_LIST_FOOTER_LINES, first) - 1, -1):
+        if lines[index].startswith(_LIST_RULE):
+            named = any("mailing list" in line[:MAX_FOOTER].lower() for line in lines[index + 1 : end])
+            return index if named else end
+    return end
+
+
 def _signature(lines: list[str], first: int, end: int) -> int:
     """Where the signature begins, else `end`."""
     for index in range(end - 1, max(end - MAX_SIGNATURE_LINES - 1, first) - 1, -1):
-        if lines[index].rstrip() == "--":
-            return index
+        line = lines[index].rstrip("\r")
+        if line.rstrip() == "--":
+            # Without its blank the mark may be a person's rule between two paragraphs, and no signature asks.
+            asks = any("?" in under and "://" not in under for under in lines[index + 1 : end])
+            return end if line == "--" and asks else index
     return end
 
 

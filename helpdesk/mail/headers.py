@@ -20,13 +20,14 @@ from urllib.parse import unquote_to_bytes
 from helpdesk.mail.charset import decode_bytes
 from helpdesk.mail.parsed import MAX_HEADER_BYTES, MAX_HEADER_LINES, MAX_REFERENCES
 
+MAX_BASE64_PIECES = 100_000
 MAX_PARAMETERS = 200
 MAX_PARAMETER_BYTES = 32_000
 MAX_ID_CHARACTERS = 998  # RFC 5322, 2.1.1
 MAX_DATE_CHARACTERS = 200
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
 
-_FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]{0,20}:")
+_FIELD = re.compile(rb"([!-9;-~]{1,998})[ \t]{0,20}:")
 _KNOWN_FIELD = re.compile(
     rb"(?:from|to|cc|subject|date|message-id|reply-to|in-reply-to|references|sender|received|return-path"
     rb"|mime-version|content-[a-z-]{2,30}|x-[a-z0-9-]{2,40}|dkim-signature):",
@@ -39,10 +40,22 @@ _ENCODED_WORD = re.compile(r"=\?([^?\s=]{1,80})\?([bBqQ])\?((?:[^?=]|=(?!\?(?!=)
 _NOT_BASE64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 )
+_BASE64_AND_BLANKS = re.compile(rb"[A-Za-z0-9+/=\s]*")
+_PADDING = re.compile(rb"=[=\s]*")
 _FIRST_TOKEN = re.compile(r"[^\s;()=]+")
 _COMMENT_BEHIND = re.compile(r"\s{1,20}\([^()]{0,200}\)$")
 _FILE_NAMES = ("filename", "name")  # their parentheses are part of the name: "contrato (1).pdf"
 _YEAR_ZERO = re.compile(r"(?<![+\-\d:])0000(?!\d)")  # the standard library reads it as the year 2000
+# Forms of the zone and the hour that are no RFC 5322 and that the standard library reads as UTC, or as forenoon.
+_ZONE = re.compile(r"(:\d{2})(?:\.\d{1,9})? ?(?:GMT|UTC)? ?([+-]) ?(\d{1,2})(?::?(\d{2}))?(?!\d)")
+_TWELVE_HOURS = re.compile(r"(?<!\d)(\d{1,2}):(\d{2}(?::\d{2})?) ?([AP])\.? ?M\b\.?", re.I)
+_ZONE_NAME = re.compile(r"(?<=:\d\d) ([A-Z]{3,4})\b")
+# Those that name one offset only (IANA tzdata); the North American ones the standard library knows.
+_ZONES = {
+    "PET": "-0500", "COT": "-0500", "BOT": "-0400", "BRT": "-0300", "ART": "-0300", "UYT": "-0300",
+    "CET": "+0100", "CEST": "+0200", "MEZ": "+0100", "MESZ": "+0200", "WET": "+0000", "WEST": "+0100",
+    "EET": "+0200", "EEST": "+0300", "MSK": "+0300", "JST": "+0900",
+}  # fmt: skip
 _ID = re.compile(r"<([^<>]{1,2000})>")
 
 
@@ -108,7 +121,8 @@ def _take_line(fields: list[list[bytes]], line: bytes, *, first: bool) -> bool:
     if line[:1] in (b" ", b"\t"):
         if fields:
             fields[-1].append(line)
-        return True
+            return True
+        line = line.lstrip()  # The first header, indented on the way: there is none that it could go on with.
     if first and line.startswith((b"From ", b">From ")):
         return True
     if not _FIELD.match(line):
@@ -189,6 +203,14 @@ def _decode_run(words: list[re.Match[str]]) -> str:
 
 def lenient_base64(octets: bytes) -> bytes:
     """Decode base64, skipping strange characters and repairing a cut end. Source: RFC 2045, 6.8."""
+    inner = octets.rstrip(b"= \t\r\n")
+    if 0 < inner.count(b"=") <= MAX_BASE64_PIECES and _BASE64_AND_BLANKS.fullmatch(inner):
+        # Some programs encode piece by piece, each with its own padding; the decoder would end at the first.
+        return b"".join(map(_base64_piece, _PADDING.split(inner)))
+    return _base64_piece(octets)
+
+
+def _base64_piece(octets: bytes) -> bytes:
     for tail in (b"", b"=", b"=="):
         try:
             return binascii.a2b_base64(octets + tail)
@@ -278,7 +300,7 @@ def read_date(value: str) -> dt.datetime | None:
     if _YEAR_ZERO.search(value, 0, MAX_DATE_CHARACTERS):
         return None
     try:
-        fields = email.utils.parsedate_tz(value[:MAX_DATE_CHARACTERS])
+        fields = email.utils.parsedate_tz(_plain_date(value[:MAX_DATE_CHARACTERS]))
         if fields is None:
             moment = dt.datetime.fromisoformat(value.strip()[:MAX_DATE_CHARACTERS])
         else:
@@ -288,6 +310,20 @@ def read_date(value: str) -> dt.datetime | None:
         return aware if EARLIEST_YEAR <= aware.astimezone(dt.UTC).year <= LATEST_YEAR else None
     except (ValueError, TypeError, OverflowError, IndexError, RecursionError):
         return None
+
+
+def _plain_date(value: str) -> str:
+    """The date with its zone and hour as RFC 5322 has them: "10:15 PM GMT-05:00" is "22:15 -0500"."""
+    value = _TWELVE_HOURS.sub(_on_24_hours, value, count=1)
+    value = _ZONE_NAME.sub(lambda name: f" {_ZONES.get(name[1], name[1])}", value, count=1)
+    return _ZONE.sub(lambda zone: f"{zone[1]} {zone[2]}{zone[3]:0>2}{zone[4] or '00'}", value, count=1)
+
+
+def _on_24_hours(time: re.Match[str]) -> str:
+    hour = int(time[1])
+    if not 1 <= hour <= 12:
+        return f"{time[1]}:{time[2]}"
+    return f"{hour % 12 + 12 * (time[3] in 'pP'):02}:{time[2]}"
 
 
 def read_ids(value: str) -> tuple[str, ...]:

@@ -85,7 +85,8 @@ def _parse(raw: bytes) -> ParsedMail:
         body.defects.append(html_defect(html) or "html-not-shown")
     bounce = read_bounce(octets, root, headers, _with_texts(text, body))
     mail = _from_headers(headers)
-    written = new_text(text, is_forward=is_forward_subject(mail.subject))
+    writer = mail.sender[0].address if mail.sender else ""
+    written = new_text(text, is_forward=is_forward_subject(mail.subject), writer=writer)
     return replace(
         mail,
         text=text,
@@ -121,8 +122,9 @@ def _from_headers(headers: Headers) -> ParsedMail:
         subject=one_line(repair_mojibake(decode_words(headers.get("subject"))), MAX_SUBJECT_CHARACTERS),
         date=date,
         message_id=message_ids[0] if message_ids else None,
-        in_reply_to=read_ids(headers.get("in-reply-to")),
-        references=read_ids(" ".join(headers.get_all("references"))),
+        # Exchange encodes ids that are longer than a line.
+        in_reply_to=read_ids(decode_words(headers.get("in-reply-to"))),
+        references=read_ids(decode_words(" ".join(headers.get_all("references")))),
     )
     return mail.with_defects(*defects, *to_defects, *cc_defects, *reply_defects)
 

@@ -13,19 +13,31 @@ from typing import Literal
 
 from helpdesk.mail.footers import without_footers
 from helpdesk.mail.quote_marks import (
+    ANSWERED_SUBJECT,
     ANSWERS,
     BLANKS,
     DATE,
+    DATE_AND_TIME,
     DATE_START,
+    DATED_ADDRESS,
+    DATED_VERB,
     DAYS_AND_MONTHS,
+    EARLY_VERB,
     FORWARD,
     FROM_STARTS,
+    GERMAN_DAYS,
+    INLINE_VERB,
     INSIDE,
     INVISIBLE,
+    NO_NAMES,
+    NOTES_SUBJECT,
+    NOTES_TO,
     OPENERS,
     ORIGINAL,
+    PARTICLES,
     PROGRAM_DATE,
     PRONOUNS,
+    QUOTING,
     ROLES,
     TIME,
     VERB_ENDINGS,
@@ -37,6 +49,7 @@ MAX_LINE = 600  # No attribution or header line is longer; the rest of a line de
 MAX_HEADER_NAME = 30
 WRAPPED_LINES = 4  # Mail programs break an attribution into at most this many lines.
 HEADER_WINDOW = 12
+NOTES_WINDOW = 24
 MAX_FALSE_MARKS = 2_000  # More lines that nearly are marks than any letter has: the rest are not looked at.
 SHORT_NOTE = 40  # Fewer characters above a forwarded mail are a covering note, not a message.
 MAX_NOTE_ON_ANSWERS = 300
@@ -53,14 +66,15 @@ class Quote:
     after: int
 
 
-def new_text(text: str, *, is_forward: bool = False) -> str:
+def new_text(text: str, *, is_forward: bool = False, writer: str = "") -> str:
     """Return what the sender wrote now; a mail that is all quote, or a bare forward, is returned whole.
 
     Answers between the lines of a quote stay with it. `is_forward` says that the subject names a forward, which
-    is all that Outlook tells. Raises nothing. Source: RFC 3676, 4.3 and 4.5; the marks that the programs write.
+    is all that Outlook tells; `writer` is the sender's address. Raises nothing. Source: RFC 3676, 4.3 and 4.5;
+    the marks that the programs write.
     """
     lines = read_lines(text)
-    kept = _written(lines, heads_of(lines), is_forward=is_forward)
+    kept = _written(lines, heads_of(lines), is_forward=is_forward, writer=writer)
     if kept is None:
         return "\n".join(lines).strip()
     return "\n".join(without_footers(kept)).strip() or "\n".join(lines).strip()
@@ -82,19 +96,29 @@ def heads_of(lines: list[str]) -> list[str]:
     return [line[:MAX_LINE].strip() for line in lines]
 
 
-def find_quote(heads: list[str]) -> Quote | None:
-    """Return the first mark of an earlier mail outside lines that begin with ">", or None. Linear."""
+def find_quote(heads: list[str], *, writer: str = "") -> Quote | None:
+    """Return the first mark of an earlier mail outside lines that begin with ">", or None. Linear.
+
+    `writer` is the address of whoever wrote the text.
+    """
     false_marks = 0
+    # Chinese programs write a wide colon, Proton wrote hyphens (U+2010) around "Original Message".
+    heads = [head if head.isascii() else head.replace("：", ":").replace("‐", "-") for head in heads]
     for index, head in enumerate(heads):
-        if not head or head[0] == ">":
+        if not head or (head[0] == ">" and not _between_arrows(head)):
             continue
         if head[-1] == "*":
             head = head.rstrip("* ")
-        dashed = head.startswith(("--", "__"))
-        ending = head.endswith(_ENDINGS)
-        if not (dashed or ending or head[:MAX_HEADER_NAME].lower().startswith(FROM_STARTS)):
+        marked = head.lstrip("* ").startswith(("--", "__", ">"))
+        ending = head.endswith(_ENDINGS) or (head.endswith(">") and "@" in head)
+        if not (
+            marked
+            or ending
+            or head[:MAX_HEADER_NAME].lower().startswith(FROM_STARTS)
+            or INLINE_VERB.search(head)
+        ):
             continue
-        quote = _mark(heads, index, ending=ending)
+        quote = _mark(heads, index, ending=ending, writer=writer)
         if quote:
             return quote
         false_marks += 1
@@ -103,22 +127,27 @@ def find_quote(heads: list[str]) -> Quote | None:
     return None
 
 
-def _mark(heads: list[str], index: int, *, ending: bool) -> Quote | None:
+def _mark(heads: list[str], index: int, *, ending: bool, writer: str) -> Quote | None:
     head = heads[index]
-    words = _dashed(head)
+    words = _dashed(head.strip("* "))
     if words in FORWARD or (head.endswith(":") and head[:-1].strip().lower() in FORWARD):
         return Quote("forward", index, index + 1)
     if words in ORIGINAL or _rule_above_headers(heads, index) or _dashed_attribution(words):
         return Quote("original", index, index + 1)
-    if _header_block(heads, index):
+    if _between_arrows(head) or (INLINE_VERB.search(head) and _opens_with_date(head)):
+        return Quote("original", index, index + 1)
+    if _notes_block(heads, index):
         return Quote("headers", index, index)
+    if _header_block(heads, index, writer):
+        first = _first_header(heads, index)
+        return Quote("headers", first, first)
     start = _attribution(heads, index) if ending else None
     return None if start is None else Quote("attribution", start, index + 1)
 
 
-def _written(lines: list[str], heads: list[str], *, is_forward: bool) -> list[str] | None:
+def _written(lines: list[str], heads: list[str], *, is_forward: bool, writer: str) -> list[str] | None:
     """The lines outside the quoted mail, or None when everything is meant to be read."""
-    quote = find_quote(heads) or _quoted_attribution(heads)
+    quote = find_quote(heads, writer=writer) or _quoted_attribution(heads)
     if quote is None:
         return _without_trailing_quote(lines, heads)
     if quote.kind == "attribution":
@@ -128,7 +157,10 @@ def _written(lines: list[str], heads: list[str], *, is_forward: bool) -> list[st
     if (quote.kind == "forward" or is_forward) and len(note) < SHORT_NOTE:
         return None
     told = len(note) < MAX_NOTE_ON_ANSWERS and ANSWERS.search(note) and INSIDE.search(note)
-    return None if told and quote.kind != "forward" else above
+    if told and quote.kind != "forward":
+        return None
+    # Where the earlier mail is marked line by line, what follows it is the writer's again.
+    return above if quote.kind == "headers" else _around_quote(lines, heads, quote)
 
 
 def _around_quote(lines: list[str], heads: list[str], quote: Quote) -> list[str]:
@@ -167,7 +199,17 @@ def _dashed(head: str) -> str:
 
 def _dashed_attribution(words: str) -> bool:
     """Zoho and Notes put the attribution between dashes: "---- El lun, … Ana <…> escribió ----"."""
-    return "@" in words and words.endswith(VERBS)
+    return words.endswith(VERBS) and ("@" in words or DATE.search(words) is not None)
+
+
+def _ends_with_address(head: str) -> bool:
+    """Gmail wrote no verb, and in some years no colon: "2014/11/16 Ana Torres <ana@example.com>"."""
+    return head.endswith(">") and DATE_START.match(head) is not None
+
+
+def _between_arrows(head: str) -> bool:
+    """GroupWise: `>>> "Ana Torres" <ana@example.com> 16/11/2026 10:15 >>>`."""
+    return head.startswith(">>> ") and head.endswith(" >>>") and DATE.search(head) is not None
 
 
 def _rule_above_headers(heads: list[str], index: int) -> bool:
@@ -191,18 +233,44 @@ def header_name(head: str) -> str:
     return head[:MAX_HEADER_NAME].partition(":")[0].strip("* \t").lower()
 
 
-def _header_block(heads: list[str], index: int) -> bool:
+def _header_block(heads: list[str], index: int, writer: str) -> bool:
     """Outlook writes the quoted mail's headers as lines, from the sender's on.
 
-    A memorandum ("De: / Para: / Asunto: / Fecha:") and an itinerary look alike; they name no address and do not
-    say when something was *sent*.
+    A memorandum ("De: / Para: / Asunto: / Fecha:") and an itinerary look alike; they name no address, or the
+    writer's own, and do not say when something was *sent*.
     """
     role, sender = read_header(heads[index])
-    if role != "from" or not sender:
+    if role != "from":
         return False
+    above = heads[_first_header(heads, index) : index]
     following = [head for head in heads[index + 1 : index + HEADER_WINDOW] if head][:7]
-    roles = {read_header(head)[0] for head in following} - {None, "from", "other"}
-    return ("sent" in roles and len(roles) > 1) or ("@" in sender and len(roles) > 1)
+    # Where a table was, each value stands below its name.
+    sender = sender or next(iter(following), "")
+    values = dict(reversed([read_header(head) for head in (*above, *following)]))
+    roles = values.keys() - {None, "from", "other"}
+    if not sender or len(roles) < 2:
+        return False
+    own = writer != "" and writer.lower() in sender.lower()
+    answered = ANSWERED_SUBJECT.match(values.get("subject", "")) and "@" in values.get("to", "")
+    return "sent" in roles or ("@" in sender and not own) or bool(answered)
+
+
+def _notes_block(heads: list[str], index: int) -> bool:
+    """Notes wrote a table above the quoted mail: its sender, its date, and on lines of their own "Para", "Asunto"."""
+    if not heads[index].endswith(">") or "@" not in heads[index]:
+        return False
+    following = [head for head in heads[index + 1 : index + NOTES_WINDOW] if head]
+    names = {header_name(f"{head}:") for head in following}
+    dated = any(map(DATE_AND_TIME.fullmatch, following[:2]))
+    return dated and not (names.isdisjoint(NOTES_TO) or names.isdisjoint(NOTES_SUBJECT))
+
+
+def _first_header(heads: list[str], index: int) -> int:
+    """The first line of the block whose sender stands at `index`: some programs write the date above it."""
+    first = index
+    while first and first > index - 4 and read_header(heads[first - 1])[0] not in (None, "from", "other"):
+        first -= 1
+    return first
 
 
 def _attribution(heads: list[str], end: int) -> int | None:
@@ -219,6 +287,8 @@ def _attribution(heads: list[str], end: int) -> int | None:
             return start
         if bare is None and "<" in head and "@" in head and _closes(chunk, quoted=quoted):
             bare = start
+    if bare is None and quoted and (DATED_VERB.search(heads[end]) or DATED_ADDRESS.fullmatch(heads[end])):
+        return end
     return bare
 
 
@@ -237,7 +307,11 @@ def _opens_with_date(head: str) -> bool:
     words = head[:80].lower().split()[:2]
     if len(words) < 2 or words[0] not in OPENERS:
         return False
-    return words[1][0].isdigit() or words[1].startswith(DAYS_AND_MONTHS)
+    return (
+        words[1][0].isdigit()
+        or words[1].startswith(DAYS_AND_MONTHS)
+        or (words[0] == "am" and words[1].rstrip(".,") in GERMAN_DAYS)
+    )
 
 
 def _closes(chunk: str, *, quoted: bool) -> bool:
@@ -247,12 +321,24 @@ def _closes(chunk: str, *, quoted: bool) -> bool:
     addressed, dated = "@" in chunk, DATE.search(chunk) is not None
     if verb is None:
         # "Ana <ana@example.com> escribió el 16/11/26:", a language we do not know, or no verb at all.
+        if not chunk.endswith(":") and not (quoted and _ends_with_address(chunk)):
+            return False
+        if quoted and addressed and ending.startswith(QUOTING):
+            return True
+        early = quoted and TIME.search(chunk) is not None and EARLY_VERB.search(chunk) is not None
         known = quoted or any(f" {word} " in chunk for word in VERBS) or DATE_START.match(chunk) is not None
-        return chunk.endswith(":") and addressed and dated and known
+        return dated and (early or (addressed and known))
     subject = chunk.rstrip(" :*")[: -len(verb)].split()[-1:] or [""]
     if subject[0] in PRONOUNS:
         return False
     # "<ana@example.com> escribió:" is no person's sentence either.
     if quoted or (subject[0].endswith(">") and chunk.endswith(":")):
         return dated or addressed
-    return dated and TIME.search(chunk) is not None and (addressed or PROGRAM_DATE.search(chunk) is not None)
+    time = TIME.search(chunk)
+    if not dated or time is None:
+        return False
+    small = {word.strip(".,()") for word in chunk[time.end() : -len(verb)].split() if word[0].islower()}
+    # "a las 10:15 mi jefe (…) escribió:", "a las 10:15 fui a la oficina y el señor escribió:"
+    if not small.isdisjoint(NO_NAMES):
+        return False
+    return addressed or (PROGRAM_DATE.search(chunk) is not None and len(small - PARTICLES) < 2)

@@ -23,7 +23,7 @@ MAX_PREAMBLE_BYTES = 4_000
 MAX_BOUNDARY_BYTES = 200  # RFC 2046, 5.1.1 allows 70; some programs write more
 RAW_TYPE = "application/octet-stream"
 
-_TYPE = re.compile(r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}", re.ASCII)
+_TYPE = re.compile(r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+*-]{1,100}", re.ASCII)
 _DASHED_LINE = re.compile(rb"\n(--[^\n]{0,220})")
 _DELIMITER = re.compile(
     rb"^(--[^\s-][^\s]{2,190}|-{6,70}[^\s-][^\s]{2,120})[ \t]{0,9}\r?\nContent-", re.M | re.I
@@ -92,6 +92,7 @@ def _entity(raw: bytes, start: int, end: int, budget: _Budget, *, depth: int, de
     headers, body, defects = read_headers(raw, start, end)
     budget.defects.extend(defects)
     declared, parameters = read_parameters(headers.get("content-type"))
+    declared = "multipart/mixed" if declared == "multipart" else declared
     kind = declared if _TYPE.fullmatch(declared) else default
     if not kind.startswith("multipart/"):
         return Part(headers, kind, parameters, body, end)
@@ -158,7 +159,8 @@ def _spans(raw: bytes, start: int, end: int, delimiter: bytes, budget: _Budget) 
 def _hits(start: int, end: int, delimiter: bytes, budget: _Budget) -> list[tuple[int, bool]]:
     """The delimiter lines from `start` to `end` in order, and whether each closes."""
     found = []
-    for line, closing in ((delimiter, False), (delimiter + b"--", True)):
+    # Where the boundary was declared with a blank at its end, that stands before the closing dashes.
+    for line, closing in ((delimiter, False), (delimiter + b"--", True), (delimiter + b" --", True)):
         places = budget.lines.get(line, [])
         within = places[bisect_left(places, start) : bisect_left(places, end)]
         # No more can be used than there are parts left, and a closing line ends the search.

@@ -17,10 +17,13 @@ MAX_UU_LINES = 600_000  # 25 MB in lines of 62 characters are 400,000
 MAX_UU_FILES = 100
 PROSE_BYTES = 4_000
 MAX_BLANK_ENDS = 200_000
+MAX_ENCODING_NAME = 1_000
 
+_COMMENT = re.compile(r"\([^()]{0,200}\)")
 _IDENTITY = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit", "none"})
 _UU_NAMES = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 _BLANKS_AT_END = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
+_UU_LINE = re.compile(r"[ -`]+")
 _UU_BEGIN = re.compile(r"^begin [0-7]{3,4} (\S.{0,250})$", re.M)
 
 
@@ -39,7 +42,8 @@ def decode_part(raw: bytes, part: Part) -> tuple[bytes, str | None]:
     Source: RFC 2045, 6.
     """
     octets = part.octets(raw)
-    encoding = part.headers.get("content-transfer-encoding").split(";")[0].strip("\"' \t").lower()
+    declared = _COMMENT.sub("", part.headers.get("content-transfer-encoding")[:MAX_ENCODING_NAME])
+    encoding = declared.split(";")[0].strip("\"' \t").lower()
     if part.cut or encoding in _IDENTITY:
         return octets, None
     if encoding == "base64":
@@ -120,10 +124,10 @@ def _read_block(text: str, position: int) -> tuple[bytes | None, int]:
 
 
 def _is_uu_line(line: str) -> bool:
-    """Whether the first character says how long the rest is; trailing spaces may have got lost on the way."""
+    """Whether the first character says how long the rest may be; blanks at the end may have got lost on the way."""
     if not line:
         return True
-    if not line.isascii() or not " " <= line[0] <= "`":
+    if not _UU_LINE.fullmatch(line):
         return False
     wanted = (((ord(line[0]) - 32) & 63) + 2) // 3 * 4
-    return len(line) - 1 <= wanted + 1 and (len(line) - 1 >= wanted - 4 or not wanted)
+    return len(line) - 1 <= wanted + 1

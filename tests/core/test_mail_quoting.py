@@ -35,6 +35,16 @@ SLOW = {
     "addresses": "a <b@c.example>\n" * 60_000,
     "one long attribution": "a: b <c@d> 10:15 " * 100_000 + ":",
     "colons above quotes": "x:\n>\n" * 100_000,
+    "arrows": ">>> a >>>\n" * 100_000,
+    "at signs": ("@" * 599 + "\n") * 3_000,
+    "verbs behind addresses": "x @a> wrote:  y\n" * 60_000,
+    "addresses above dates": "a <b@c.example>\n1/11/26 10:15\n" * 60_000,
+    "header names without values": "De:\n" * 100_000,
+    "dates above senders": "Fecha: 1\nPara: 2\nDe: a\n" * 60_000,
+    "words of programs": ("Enviado desde " + "a " * 70 + "\n") * 20_000,
+    "rules of lists": ("_" * 40 + "\nx\n") * 60_000,
+    "notices in the first person": "x\nEste mensaje confidencial destinatario me\n" * 60_000,
+    "wide colons": "Ana 10:15：\n" * 100_000,
 }
 SLOW_HTML = {
     "open quotes": "<blockquote>" * 80_000,
