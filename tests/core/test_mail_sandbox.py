@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -136,7 +137,8 @@ def test_a_worker_that_dies_over_a_mail_is_told_and_replaced(
 
 def end_stopped(pid: int, deadly: signal.Signals) -> None:
     os.kill(pid, deadly)
-    os.kill(pid, signal.SIGCONT)
+    with contextlib.suppress(ProcessLookupError):  # it may be gone already
+        os.kill(pid, signal.SIGCONT)
 
 
 def worker_of(pid: int) -> int:
