@@ -32,6 +32,7 @@ _ROBOT_HEADERS = (
     "x-vacation",
 )
 FEEDBACK = "feedback-report"
+DMARC = "dmarc-report"
 _REPORTS = {
     "delivery-status": "bounce",
     "global-delivery-status": "bounce",
@@ -46,14 +47,15 @@ _NO_REPLY = re.compile(
 _OUT_OF_OFFICE = re.compile(
     r"(?:respuesta autom[aá]tica|fuera de (?:la )?oficina|automatic reply|auto(?:matic)?[ -]?reply|autoreply"
     r"|out of (?:the )?office|resposta autom[aá]tica|ausencia temporal|ausente de la oficina"
-    r"|r[eé]ponse automatique|risposta automatica)\b",
+    r"|r[eé]ponse automatique|risposta automatica"
+    r"|(?-i:AUTO): .{1,100}?(?:out of the office|fuera de la oficina|ausente))\b",
     re.I,
 )
 _BOUNCE_SUBJECT = re.compile(
     r"(?:undeliver(?:able|ed)\b|returned (?:mail|to sender)|mail delivery (?:failed|failure|problem|system|warning)"
     r"|mail system error|(?:message )?delivery (?:failure|status|report|has failed|notification|delayed|error)"
     r"|failure (?:notice|delivery)|mail (?:could not be|not) delivered|message delayed|warning: (?:message|could not)"
-    r"|non-delivery|(?:message |mail )?not delivered|error sending|mail failure"
+    r"|non-delivery|(?:message |mail )?not delivered|(?:there was an )?error sending|mail failure"
     r"|no se (?:puede|pudo|ha podido) entregar|(?:mensaje |correo )?no entregado|(?:correo|mensaje) devuelto"
     r"|notificaci[oó]n (?:de|del) estado de (?:la )?entrega|error (?:en la|de) entrega|entrega (?:fallida|retrasada)"
     r"|n[aã]o (?:foi )?(?:poss[ií]vel )?entreg|falha na entrega|notifica[cç][aã]o d[eo] (?:status|estado)"
@@ -61,9 +63,11 @@ _BOUNCE_SUBJECT = re.compile(
     re.I,
 )
 _REPORT_SUBJECT = re.compile(r"report domain: ?\S{1,253} submitter:", re.I)
+# Microsoft's complaints are no multipart/report; they enclose the mail as it was.
+_COMPLAINT_SUBJECT = re.compile(r"complaint about message from [0-9A-Fa-f.:]{7,45}", re.I)
 _EMPTY_SENDER = re.compile(r"[^<>@]{0,200}<\s*>\s*")
 _MAILERS = re.compile(
-    r"mailer-?daemon|mail-?daemon|mdaemon|postmaster|mail-?delivery(?:-?(?:sub)?system)?|mailer|mailadmin"
+    r"mailer-?daemon|mail-?daemon|mdaemon|post-?master|mail-?delivery(?:-?(?:sub)?system)?|mailer|mailadmin"
 )
 
 
@@ -78,24 +82,26 @@ def why_automatic(headers: Headers) -> str | None:
 
 def _reported(headers: Headers) -> str | None:
     kind = report_kind(headers)
-    if kind is None and _REPORT_SUBJECT.match(headers.text("subject")):
-        return "dmarc-report"  # RFC 7489, 7.2.1.1
     if kind is None and ("x-failed-recipients" in headers or _is_robots_bounce(headers)):
         return "bounce"
     return kind
 
 
 def _is_robots_bounce(headers: Headers) -> bool:
-    return has_bounce_subject(headers) and (
-        is_robot(headers, only_mailers=True) or _return_path_is_empty(headers)
-    )
+    return has_bounce_subject(headers) and is_mail_system(headers)
 
 
 def report_kind(headers: Headers) -> str | None:
-    """What kind of multipart/report a mail is ("bounce", "read receipt", …); None when it is none. RFC 6522."""
+    """What kind of report a mail is ("bounce", "read receipt", …) by its type or subject; None when it is none.
+
+    Source: RFC 6522; RFC 7489, 7.2.1.1.
+    """
     kind, parameters = read_parameters(headers.get("content-type"))
     if kind != "multipart/report":
-        return None
+        subject = headers.text("subject")
+        if _REPORT_SUBJECT.match(subject):
+            return DMARC
+        return FEEDBACK if _COMPLAINT_SUBJECT.fullmatch(subject) else None
     return _REPORTS.get(parameters.get("report-type", "").lower(), "bounce")
 
 
@@ -115,11 +121,17 @@ def is_robot(headers: Headers, *, only_mailers: bool = False) -> bool:
     )
 
 
+def is_mail_system(headers: Headers) -> bool:
+    """Whether a program that delivers mail sent this, by its name or by its empty envelope."""
+    return is_robot(headers, only_mailers=True) or _return_path_is_empty(headers)
+
+
 def _local_parts(headers: Headers) -> list[str]:
     senders, _ = read_addresses(headers.get("from"), strict=False)
-    return [
-        sender.address.rpartition("@")[0].lower().replace("_", "-").replace(".", "-") for sender in senders
-    ]
+    names = [sender.address.rpartition("@")[0] for sender in senders]
+    # Some programs write their name without a domain.
+    names = names or [headers.get("from").partition("(")[0].strip()]
+    return [name.lower().replace("_", "-").replace(".", "-") for name in names]
 
 
 def _return_path_is_empty(headers: Headers) -> bool:

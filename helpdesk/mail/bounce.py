@@ -12,7 +12,14 @@ from collections.abc import Iterator
 
 from helpdesk.mail.addresses import read_addresses, read_spec
 from helpdesk.mail.attachments import nested_headers
-from helpdesk.mail.automatic import FEEDBACK, has_bounce_subject, is_robot, report_kind, why_automatic
+from helpdesk.mail.automatic import (
+    FEEDBACK,
+    has_bounce_subject,
+    is_mail_system,
+    is_robot,
+    report_kind,
+    why_automatic,
+)
 from helpdesk.mail.charset import decode_bytes
 from helpdesk.mail.headers import Headers, one_line, read_ids
 from helpdesk.mail.parsed import Bounce, Complaint
@@ -22,13 +29,28 @@ from helpdesk.mail.transfer import decode_part
 MAX_REPORT_CHARACTERS = 200_000
 MAX_PROSE_LINES = 300
 MAX_PROSE_LINE = 400
+MAX_OTHER_PARTS = 5
 
 _DELIVERY = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _RECEIPT = "message/disposition-notification"
 _FEEDBACK = "message/feedback-report"
-_RETURNED = frozenset({"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"})
-_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_HTML = "text/html"
+_RETURNED = frozenset(
+    {
+        "message/rfc822",
+        "message/global",
+        "message/partial",
+        "text/rfc822-headers",
+        "message/global-headers",
+    }
+)
+_FIELD_LINE = re.compile(r"[ \t]|[\w-]{1,60}[ \t]{0,5}:")
+_STATUS = re.compile(r"(?<!\d)(?<!\d\.)([245]\.\d{1,3}\.\d{1,3})(?!\d|\.\d)")
+# In prose, "2.11.0" and "PHP/5.3.3" are versions of programs.
+_TOLD_STATUS = re.compile(r"(?<![\d/])(?<!\d\.)([45]\.\d{1,3}\.\d{1,3})(?!\d|\.\d)")
+_PROGRAM_LINE = re.compile(r"[> \t]{0,8}(?:x-[\w-]{1,60}|user-agent|received|mime-version)\s{0,5}:", re.I)
 _QUOTED_ID = re.compile(r"^[> \t]{0,10}Message-ID:\s{0,20}(<[^<>\s]{1,998}>)", re.I | re.M)
+_OWN_ID = re.compile(r"^(?:X-)?(?:Original-)?Message-ID:\s{0,20}(<[^<>\s]{1,998}>)", re.I | re.M)
 _QUOTED_TO = re.compile(r"^[> \t]{0,10}To:[ \t]{0,20}(\S[^\n]{0,400})", re.I | re.M)
 _XTEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _ADDRESS = re.compile(
@@ -63,6 +85,15 @@ _DELAYED = re.compile(
     r"|se ha (?:retrasado|demorado)|se seguir[aá] intentando|retrasad|atrasad|continuar[aá] tentando",
     re.I,
 )
+# Words of a report of failure or delay: a postmaster is a person, too, and people write of mail that came back.
+_FAILED = re.compile(
+    r"undeliver|unable to deliver|non-deliver|not (?:be |been |yet )?(?:deliver|relay|sent|reach)|n't (?:be )?deliver"
+    r"|not able to deliver|fail(?:ed|ure)|reject|refus|deferred|postponed|delayed|error|unknown|no such|invalid"
+    r"|(?:not|n't) (?:exist|found|listed|recogni[sz]ed)|account is disabled|mailbox|quota|(?<!\d)[45]\d\d[ -]"
+    r"|no se (?:pudo|puede|ha podido) entregar|no (?:fue|pudo ser|ha sido) entregad|rechazad|desconocid|no existe"
+    r"|devuelto|buz[oó]n|non remis|n'a pas p[uû]|nicht zugestellt|unzustellbar|n[aã]o (?:foi|p[oô]de) ",
+    re.I,
+)
 _NO_MORE = re.compile(r"giving up|given up|not going to try", re.I)
 _GIVEN_UP = re.compile(
     r"giving up|given up|not going to try|permanent (?:error|fail)|could not be delivered|failed permanently"
@@ -78,25 +109,27 @@ def read_bounce(raw: bytes, root: Part, headers: Headers, text: str) -> Bounce |
     Source: RFC 3464, 2; RFC 6533, 3; RFC 8098, 3.2.6.2.
     """
     leaves = _leaves(root)
+    if any(part.type == _FEEDBACK for part in leaves):
+        return None
     found = _read_reports(raw, leaves)
     # A person may enclose a report, too, and show it to us; only a program's is its own.
     if found is not None and not (why_automatic(headers) or has_bounce_subject(headers)):
         return None
     if found is None:
-        if not is_robot_report(headers, text):
+        gives_back = any(part.type in _RETURNED for part in leaves)
+        if not is_robot_report(headers, text, gives_back=gives_back):
             return None
         raw, leaves = _enclosed_report(raw, leaves)
         found = _read_reports(raw, leaves)
     recipient, status, action = found or (None, None, None)
     text = text[:MAX_REPORT_CHARACTERS]
     words = _own_words(text)
-    prose_status = _STATUS.search("\n".join(words)) or _STATUS.search(text)
     named = read_spec(headers.get("x-failed-recipients").partition(",")[0])
     returned = _returned(raw, leaves)
     return Bounce(
-        message_id=_returned_id(returned, text),
+        message_id=_returned_id(returned, text) or _id_in_other_parts(raw, leaves),
         recipient=recipient or named or _named_in(words, headers) or _only_recipient(returned, text),
-        status=status or (prose_status[1] if prose_status else None),
+        status=status or _told_status(words) or _told_status(text.split("\n")),
         action=action or (_told_action("\n".join(words)) if found is None else None),
     )
 
@@ -116,24 +149,36 @@ def read_complaint(raw: bytes, root: Part, headers: Headers) -> Complaint | None
     return Complaint(_returned_id(returned, ""), recipient)
 
 
-def is_robot_report(headers: Headers, text: str) -> bool:
-    """Whether a program wrote this mail to say that another one did not arrive."""
+def is_robot_report(headers: Headers, text: str, *, gives_back: bool = False) -> bool:
+    """Whether a program wrote this mail to say that another one did not arrive, and maybe gives that one back."""
     if "x-failed-recipients" in headers:
         return True
     kind = report_kind(headers)
     if kind is not None:
         return kind == "bounce"
-    # The sender's name or the subject says so, and some words bear it out; a person's name needs the subject.
-    told = has_bounce_subject(headers)
-    if is_robot(headers, only_mailers=True):
-        return told or _says_what(text, headers)
-    return told and _says_what(text, headers)
-
-
-def _says_what(text: str, headers: Headers) -> bool:
-    """Whether the text gives a status or names a recipient."""
+    told, mailer = has_bounce_subject(headers), is_robot(headers, only_mailers=True)
+    if told and is_mail_system(headers):
+        return True
+    # A robot that gives the mail back need not have a mailer's name.
+    program = mailer or (gives_back and is_robot(headers))
+    if not (program or told):  # nearly every mail; its text need not be looked through
+        return False
     text = text[:MAX_REPORT_CHARACTERS]
-    return _STATUS.search(text) is not None or _named_in(_own_words(text), headers) is not None
+    if _FAILED.search(text) is None:
+        return mailer and gives_back and _says_what(text, headers)
+    return _says_what(text, headers, in_a_list=not program)
+
+
+def _says_what(text: str, headers: Headers, *, in_a_list: bool = False) -> bool:
+    """Whether the text gives a status or names a recipient; with `in_a_list`, apart from any sentence."""
+    if _told_status(text.split("\n")) is not None:
+        return True
+    words = _own_words(text)
+    best = _best_named(words, headers)
+    if best is None:
+        return False
+    rank, number, _ = best
+    return not in_a_list or rank <= 1 or len(words[number].split()) <= 3
 
 
 def _leaves(part: Part) -> list[Part]:
@@ -167,7 +212,13 @@ def _enclosed_report(raw: bytes, leaves: list[Part]) -> tuple[bytes, list[Part]]
 def _groups(raw: bytes, part: Part) -> list[Headers]:
     text = decode_bytes(decode_part(raw, part)[0], "utf-8")[:MAX_REPORT_CHARACTERS]
     pieces = re.split(r"\n\r?\n", text)[:1_000]
-    return [nested_headers(piece.strip().encode("utf-8", "replace")) for piece in pieces if piece.strip()]
+    return [nested_headers(_fields_only(piece)) for piece in pieces if piece.strip()]
+
+
+def _fields_only(piece: str) -> bytes:
+    """The lines that belong to a field: some programs break what a server said without indenting it."""
+    lines = [line for line in piece.strip().split("\n") if _FIELD_LINE.match(line)]
+    return "\n".join(lines).encode("utf-8", "replace")
 
 
 def _read_report(groups: list[Headers]) -> tuple[str | None, str | None, str | None]:
@@ -203,6 +254,20 @@ def _returned_id(returned: list[Headers], text: str) -> str | None:
     return next((found[0] for found in ids if found), None) or next(iter(_QUOTED_ID.findall(text)), None)
 
 
+def _id_in_other_parts(raw: bytes, leaves: list[Part]) -> str | None:
+    """The Message-ID that the report gives in a field of its own, or that stands in a file of headers."""
+    others = [
+        part
+        for part in leaves
+        if part.type.startswith(("message/", "text/")) and part.type not in (*_RETURNED, _HTML)
+    ]
+    texts = (
+        decode_bytes(decode_part(raw, part)[0], "utf-8")[:MAX_REPORT_CHARACTERS]
+        for part in others[:MAX_OTHER_PARTS]
+    )
+    return next((found[1] for found in map(_OWN_ID.search, texts) if found), None)
+
+
 def _only_recipient(returned: list[Headers], text: str) -> str | None:
     """Whom the returned mail was addressed to, when that was one person."""
     lists = [headers.get("to") for headers in returned] or _QUOTED_TO.findall(text)
@@ -220,7 +285,13 @@ def _own_words(text: str) -> list[str]:
 
 
 def _named_in(words: list[str], headers: Headers) -> str | None:
-    """The address that the report is about: the one that stands out most; the earlier of two like ones."""
+    """The address that the report is about."""
+    best = _best_named(words, headers)
+    return best[2] if best else None
+
+
+def _best_named(words: list[str], headers: Headers) -> tuple[int, int, str] | None:
+    """Rank, line and address of what stands out most; the earlier of two like ones."""
     strangers = ("to", "delivered-to", "from", "sender")
     known = {found.lower() for name in strangers for found in _ADDRESS.findall(headers.get(name))}
     candidates = (
@@ -229,8 +300,7 @@ def _named_in(words: list[str], headers: Headers) -> str | None:
         for rank, address in _candidates(line)
         if address.lower() not in known and not is_mailer(address)
     )
-    best = min(candidates, default=None)
-    return best[2] if best else None
+    return min(candidates, default=None)
 
 
 def _candidates(line: str) -> Iterator[tuple[int, str]]:
@@ -259,6 +329,13 @@ def _rank(line: str, position: int) -> int:
 def is_mailer(address: str) -> bool:
     """Whether the address is that of a mail program, not of a recipient."""
     return bool(re.match(r"(?:mailer-?daemon|postmaster|mdaemon|abuse|helpdesk|support)@", address, re.I))
+
+
+def _told_status(lines: list[str]) -> str | None:
+    """The status that prose gives; a line that tells which programs handled a mail gives none."""
+    prose = "\n".join(line for line in lines if not _PROGRAM_LINE.match(line))
+    found = _TOLD_STATUS.search(prose)
+    return found[1] if found else None
 
 
 def _told_action(prose: str) -> str | None:

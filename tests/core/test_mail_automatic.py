@@ -21,6 +21,10 @@ AUTOMATIC = {
     "Subject: Fuera de la oficina: Consulta": "subject: fuera de la oficina",
     "Subject: Automatic reply: x": "subject: automatic reply",
     "Subject: Out of Office": "subject: out of office",
+    "Subject: AUTO: Pérez, Juan is out of the office (returning 5/1)": (
+        "subject: auto: pérez, juan is out of the office"
+    ),
+    "Subject: complaint about message from 192.0.2.7": "feedback-report",
 }
 PERSONAL = [
     "Auto-Submitted: no",
@@ -29,6 +33,9 @@ PERSONAL = [
     "X-Auto-Response-Suppress: None",
     "Subject: Re: Respuesta automática: pregunto otra vez",
     "Subject: Trabajo fuera de la ciudad",
+    "Subject: Auto: lo dejé fuera de la oficina",
+    "Subject: complaint about message from my boss",
+    "Subject: Correo devuelto",
 ]
 ROBOTS = [
     "noreply",
@@ -38,6 +45,7 @@ ROBOTS = [
     "avisos-noreply",
     "do-not-reply",
     "MAILER-DAEMON",
+    "post_master",
 ]
 PEOPLE = ["noe.reyes", "norma", "arnold.reply", "postman", "nora-responde"]
 
@@ -78,6 +86,17 @@ def test_the_language_of_a_short_text_is_found(text: str, language: str | None) 
 def test_a_device_footer_does_not_decide_the_language() -> None:
     mail = parse("From: a@example.com\n\nMuchas gracias señorita\n\nSent from my iPhone\n".encode())
     assert (mail.new_text, mail.language) == ("Muchas gracias señorita", "es")
+
+
+def test_a_robot_may_write_its_name_without_a_domain() -> None:
+    senders = [
+        f"From: {name}\n\nhola\n".encode() for name in ("mailer-daemon", "MAILER-DAEMON (Mail)", "Rosa")
+    ]
+    assert [parse(raw).automatic for raw in senders] == [
+        "sender: mailer-daemon",
+        "sender: mailer-daemon",
+        None,
+    ]
 
 
 def test_a_report_whose_action_is_garbled_holds_no_nul() -> None:
