@@ -6,6 +6,7 @@ the function given to `serve`.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -34,6 +35,9 @@ def serve(answer: Callable[[bytes], Answer], limits: Limits, prepare: Callable[[
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     prepare()
+    # What is loaded stays as it is: no worker's collector looks at it again, and so copies its pages.
+    gc.collect()
+    gc.freeze()
     target.write(b"+")
     target.flush()
     if not hasattr(os, "fork"):

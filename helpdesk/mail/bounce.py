@@ -49,8 +49,8 @@ _STATUS = re.compile(r"(?<!\d)(?<!\d\.)([245]\.\d{1,3}\.\d{1,3})(?!\d|\.\d)")
 # In prose, "2.11.0" and "PHP/5.3.3" are versions of programs.
 _TOLD_STATUS = re.compile(r"(?<![\d/])(?<!\d\.)([45]\.\d{1,3}\.\d{1,3})(?!\d|\.\d)")
 _PROGRAM_LINE = re.compile(r"[> \t]{0,8}(?:x-[\w-]{1,60}|user-agent|received|mime-version)\s{0,5}:", re.I)
-_QUOTED_ID = re.compile(r"^[> \t]{0,10}Message-ID:\s{0,20}(<[^<>\s]{1,998}>)", re.I | re.M)
-_OWN_ID = re.compile(r"^(?:X-)?(?:Original-)?Message-ID:\s{0,20}(<[^<>\s]{1,998}>)", re.I | re.M)
+_QUOTED_ID = re.compile(r"^[> \t]{0,10}Message-ID:\s{0,20}(<[^<>\s\x00-\x1f\x7f]{1,998}>)", re.I | re.M)
+_OWN_ID = re.compile(r"^(?:X-)?(?:Original-)?Message-ID:\s{0,20}(<[^<>\s\x00-\x1f\x7f]{1,998}>)", re.I | re.M)
 _QUOTED_TO = re.compile(r"^[> \t]{0,10}To:[ \t]{0,20}(\S[^\n]{0,400})", re.I | re.M)
 _XTEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _ADDRESS = re.compile(

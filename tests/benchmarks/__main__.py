@@ -57,8 +57,8 @@ def fill_up(settings: Settings, target: int) -> None:
                     " opened_at - n * interval '7 min', waiting_since - n * interval '7 min', updated_at"
                     " from source where n <= :more returning id, number)"
                     " insert into message (ticket_id, direction, sender_name, subject, text, new_text, html,"
-                    ' "references", at, defects)'
-                    " select made.id, 'inbound', 'x', 'x', m.text, m.new_text, m.html, '[]', m.at, '[]'"
+                    ' "references", at, defects, cc, contains)'
+                    " select made.id, 'inbound', 'x', 'x', m.text, m.new_text, m.html, '[]', m.at, '[]', '[]', '[]'"
                     " from made join message m on m.ticket_id = substr(made.number, 3)::bigint - :start"
                     " where m.direction = 'inbound'"
                 ),

@@ -99,6 +99,21 @@ def test_a_robot_may_write_its_name_without_a_domain() -> None:
     ]
 
 
+@pytest.mark.parametrize("field", ["X-Original-Message-ID", "Message-ID"])
+def test_an_id_in_a_field_of_its_own_that_is_garbled_is_none(field: str) -> None:
+    raw = (
+        b"From: MAILER-DAEMON@mx.example.com\r\nSubject: Undelivered Mail Returned to Sender\r\n"
+        b'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        b"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n"
+        + field.encode()
+        + b": <t.7.9.mac@exampl\x00e.org>\r\n\r\n"
+        b"Final-Recipient: rfc822; ana@example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
+    )
+    bounce = parse(raw).bounce
+    assert bounce is not None
+    assert bounce.message_id is None
+
+
 def test_a_report_whose_action_is_garbled_holds_no_nul() -> None:
     raw = (
         b"From: MAILER-DAEMON@mx.example.com\r\nSubject: Undelivered Mail Returned to Sender\r\n"
