@@ -6,7 +6,7 @@ What is asked on the open connection is in `imap_folder`; how long and how much,
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -24,7 +24,7 @@ from helpdesk.mail.imap_folder import (
     OpenFolder,
     select_folder,
 )
-from helpdesk.mail.oauth import OAuthClient, access_token, forget_token
+from helpdesk.mail.oauth import OAuthClient, access_token, bearer, forget_token
 from helpdesk.mail.trouble import NO_FOLDER, Trouble, detail_of, trouble_of
 
 __all__ = [
@@ -143,27 +143,12 @@ def _signed_in(account: ImapAccount, token: str) -> Client:
 
 def _log_in(client: Client, account: ImapAccount, token: str) -> None:
     if account.oauth is not None:
-        client.sasl_login(account.auth.upper(), _bearer(account, token))
+        client.sasl_login(account.auth.upper(), bearer(account.auth, account.username, token))
     elif (account.username + account.password).isascii():
         client.login(account.username, account.password)
     else:
         # LOGIN carries ASCII only (RFC 3501, 9); PLAIN carries UTF-8 (RFC 4616).
         client.plain_login(account.username, account.password)
-
-
-def _bearer(account: ImapAccount, token: str) -> Callable[[bytes], str]:
-    """XOAUTH2 (Google, Microsoft) or OAUTHBEARER (RFC 7628): the token, then the end of a refusal.
-
-    A refusal comes as a challenge with a reason; the server says NO only after an empty answer (RFC 7628, 3.2.3).
-    """
-    if account.auth == "oauthbearer":
-        name = account.username.replace("=", "=3D").replace(",", "=2C")  # RFC 5801, 4
-        answers = iter([f"n,a={name},\x01auth=Bearer {token}\x01\x01"])
-        farewell = "\x01"
-    else:
-        answers = iter([f"user={account.username}\x01auth=Bearer {token}\x01\x01"])
-        farewell = ""
-    return lambda _challenge: next(answers, farewell)
 
 
 def select(client: Client, account: ImapAccount) -> OpenFolder:

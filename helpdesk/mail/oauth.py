@@ -185,3 +185,18 @@ def _write(path: Path, secret: str) -> None:
     except OSError:
         os.unlink(name)
         raise
+
+
+def bearer(mechanism: str, user: str, token: str) -> Callable[..., str]:
+    """What answers a server's challenges by XOAUTH2 (Google, Microsoft) or OAUTHBEARER (RFC 7628): first the token.
+
+    A refusal comes as a challenge with a reason; the server says NO, or 535, only after the answer to that
+    (RFC 7628, 3.2.3).
+    """
+    if mechanism == "oauthbearer":
+        name = user.replace("=", "=3D").replace(",", "=2C")  # RFC 5801, 4
+        first, farewell = f"n,a={name},\x01auth=Bearer {token}\x01\x01", "\x01"
+    else:
+        first, farewell = f"user={user}\x01auth=Bearer {token}\x01\x01", ""
+    answers = iter([first])
+    return lambda _challenge=None: next(answers, farewell)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from helpdesk.errors import MailboxError, SettingsError
-from helpdesk.mail.oauth import OAuthClient, access_token, forget_token
+from helpdesk.mail.oauth import OAuthClient, access_token, bearer, forget_token
 from helpdesk.settings import Settings, read_secret
 
 
@@ -136,19 +136,6 @@ def _ways_to_sign_in(
 ) -> dict[str, Callable[..., Any]]:
     """What answers the server's challenges, by mechanism, the best first."""
     if server.oauth is not None:
-        return {server.auth.upper(): _bearer(server.auth, user, secret)}
+        return {server.auth.upper(): bearer(server.auth, user, secret)}
     client.user, client.password = user, secret
     return {"CRAM-MD5": client.auth_cram_md5, "PLAIN": client.auth_plain, "LOGIN": client.auth_login}
-
-
-def _bearer(auth: str, user: str, token: str) -> Callable[..., Any]:
-    """XOAUTH2 (Google, Microsoft) or OAUTHBEARER (RFC 7628): the token, then the end of a refusal.
-
-    A refusal comes as a challenge with a reason; the server says 535 only after this answer (RFC 7628, 3.2.3).
-    """
-    if auth == "oauthbearer":
-        name = user.replace("=", "=3D").replace(",", "=2C")  # RFC 5801, 4
-        answers, farewell = iter([f"n,a={name},\x01auth=Bearer {token}\x01\x01"]), "\x01"
-    else:
-        answers, farewell = iter([f"user={user}\x01auth=Bearer {token}\x01\x01"]), ""
-    return lambda _challenge=None: next(answers, farewell)
