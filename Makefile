@@ -9,7 +9,7 @@ install: ## set up .venv, start nothing
 	@python3 run.py install
 
 test: ## all tests, on every core; needs nothing that pip cannot bring
-	@$(RUN) python -m pytest -n auto --maxschedchunk 1 $(ARGS)
+	@$(RUN) python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: ## lint, format, types, import contracts, migrations, docs
 	@$(RUN) ruff check .

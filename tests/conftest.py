@@ -47,11 +47,7 @@ def missing(item: pytest.Item) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what cannot run here; in CI nothing may be skipped (see `pytest_runtest_setup`). Long tests come first.
-
-    So no process is still busy with one when the others have nothing left to do.
-    """
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """Skip what cannot run here; in CI nothing may be skipped (see `pytest_runtest_setup`)."""
     for item in items:
         part = missing(item)
         if part and not CI:

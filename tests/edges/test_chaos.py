@@ -14,7 +14,7 @@ from tests.chaos.runner import run
 from tests.chaos.stage import open_stage
 from tests.dovecot import Dovecot
 
-pytestmark = [pytest.mark.needs("dovecot"), pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.needs("dovecot"), pytest.mark.timeout(900)]
 
 Play = Callable[[Plan], Report]
 KILLS = 1000

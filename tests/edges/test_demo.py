@@ -105,7 +105,6 @@ def address(said: str) -> str:
     return found[0]
 
 
-@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_the_demo_comes_up_plays_its_story_and_keeps_its_data(
     var: Path, running: list[subprocess.Popen[str]]

@@ -44,7 +44,6 @@ def waiting(desk: Desk) -> int:
         return WORST - (session.scalar(settled) or 0)
 
 
-@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_G08_fifty_thousand_damaged_mails_are_read_without_a_fault(part: int, tmp_path: Path) -> None:
@@ -54,7 +53,6 @@ def test_G08_fifty_thousand_damaged_mails_are_read_without_a_fault(part: int, tm
     assert len(seen.defects) > 10, "the mails were hardly damaged at all"
 
 
-@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.needs("dovecot")
 def test_G08_the_worst_mails_all_end_as_ticket_or_set_aside(

@@ -32,7 +32,6 @@ from tests.web.test_files import hostile_mail as files_mail
 
 pytestmark = [
     pytest.mark.needs("chromium"),
-    pytest.mark.long,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright leaves its own pipes to the collector
 ]
 

@@ -101,7 +101,6 @@ def test_news_make_the_mailbox_due_and_wake_the_worker(
         assert due(desk, mailbox)
 
 
-@pytest.mark.long
 @pytest.mark.needs("dovecot")
 def test_F11_a_server_that_was_stopped_and_started_is_watched_again(desk: Desk, user: str) -> None:
     root = Path(tempfile.mkdtemp(prefix="infomigra-dovecot-"))

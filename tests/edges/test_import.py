@@ -53,7 +53,6 @@ def mbox(path: Path, mails: list[bytes]) -> Path:
     return path
 
 
-@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_two_thousand_mails_come_in_once_though_the_import_is_killed_twice(
     desk: Desk, tmp_path: Path

@@ -25,7 +25,7 @@ from tests.dovecot import PASSWORD, Dovecot
 from tests.mails import mail
 from tests.proxy import Fault, Kind, bad_line
 
-pytestmark = [pytest.mark.needs("dovecot"), pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs("dovecot"), pytest.mark.timeout(600)]
 
 KILOBYTE = 1024
 READ_TIMEOUT_S = 0.2

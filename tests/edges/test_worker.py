@@ -50,7 +50,6 @@ def test_F29_two_workers_on_one_mailbox_double_nothing(
     assert len(smtp_sink.mails) == 20
 
 
-@pytest.mark.long
 @pytest.mark.needs("dovecot")
 def test_a_server_that_stalls_holds_up_no_other_mailbox(
     desk: Desk, imap_server: Dovecot, user: str, settings: Settings
