@@ -429,15 +429,20 @@ def test_replies_join_the_ticket_of_the_mail_they_answer(desk: Desk, tmp_path: P
     assert desk.tickets()[0].status == "closed"
 
 
-def test_an_answer_of_ours_becomes_an_outbound_message_of_its_ticket(desk: Desk, tmp_path: Path) -> None:
-    asked = mail("Pregunta", message_id="<uno@example.com>")
-    answered = mail(
+def our_answer(desk: Desk) -> bytes:
+    """What we once answered to <uno@example.com>, from an old mailbox."""
+    return mail(
         "Respuesta",
         sender=f"Infomigra <{desk.settings.mail_from}>",
         to="rosario@example.com",
         message_id="<dos@infomigra.example.com>",
         reply_to_id="<uno@example.com>",
     )
+
+
+def test_an_answer_of_ours_becomes_an_outbound_message_of_its_ticket(desk: Desk, tmp_path: Path) -> None:
+    asked = mail("Pregunta", message_id="<uno@example.com>")
+    answered = our_answer(desk)
     (tmp_path / "a.mbox").write_bytes(mbox_of(asked, answered))
     bring(desk, tmp_path)
     (ticket,) = desk.tickets()
@@ -450,13 +455,7 @@ def at(raw: bytes, hour: int) -> bytes:
 
 def test_the_oldest_mail_is_filed_first_whatever_the_files_are_called(desk: Desk, tmp_path: Path) -> None:
     asked = mail("Pregunta", message_id="<uno@example.com>")
-    answered = mail(
-        "Respuesta",
-        sender=f"Infomigra <{desk.settings.mail_from}>",
-        to="rosario@example.com",
-        message_id="<dos@infomigra.example.com>",
-        reply_to_id="<uno@example.com>",
-    )
+    answered = our_answer(desk)
     thanked = mail("Gracias", message_id="<tres@example.com>", reply_to_id="<dos@infomigra.example.com>")
     other = mail("Otra cosa", sender="luz@example.com")
     (tmp_path / "Enviados").write_bytes(mbox_of(at(answered, 10)))
