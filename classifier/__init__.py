@@ -5,15 +5,22 @@ trained or read, not before. Start with `Model.load(path).predict([Text(subject,
 `python -m classifier --help`.
 """
 
-from classifier.data import DataError, Row, corpus_rows, read_rows
+from classifier.data import DataError, Row, corpus_rows, frozen_rows, read_rows
 from classifier.evaluation import Report
-from classifier.model import LINES, NONE, Model, Prediction, evaluate, train
+from classifier.model import LINES, NONE, Answer, Model, Prediction, evaluate, train, train_and_hold_out
 from classifier.modelfile import ModelError
-from classifier.text import Text
+from classifier.text import Text, masked
+from classifier.topics import KINDS, LINE_OF, NOT_URGENT, TOPICS, URGENCIES
 
 __all__ = [
+    "KINDS",
     "LINES",
+    "LINE_OF",
     "NONE",
+    "NOT_URGENT",
+    "TOPICS",
+    "URGENCIES",
+    "Answer",
     "DataError",
     "Model",
     "ModelError",
@@ -23,6 +30,9 @@ __all__ = [
     "Text",
     "corpus_rows",
     "evaluate",
+    "frozen_rows",
+    "masked",
     "read_rows",
     "train",
+    "train_and_hold_out",
 ]

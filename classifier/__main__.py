@@ -15,7 +15,9 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from classifier.data import (
+    ALSO_COLUMNS,
     CORPUS,
+    FROZEN,
     LABEL_COLUMN,
     TEXT_COLUMNS,
     DataError,
@@ -26,8 +28,9 @@ from classifier.data import (
     text_of,
 )
 from classifier.evaluation import Progress, Report
-from classifier.model import Model, Prediction, evaluate, train
+from classifier.model import Model, Prediction, evaluate, evaluate_also, train
 from classifier.modelfile import ModelError
+from classifier.page import page
 from classifier.text import Text
 
 _BATCH = 64
@@ -56,6 +59,9 @@ def _file(**settings: Any) -> click.Path:
 text_option = click.option(
     "--text", type=Columns(), default=TEXT_COLUMNS, help="Text columns, default subject,body."
 )
+also_option = click.option(
+    "--also", type=Columns(), help="Columns with other questions to learn, such as topic,kind."
+)
 label_option = click.option("--label", default=LABEL_COLUMN, show_default=True, help="Label column.")
 model_option = click.option("--model", type=_file(), required=True, help="A model file made by train.")
 
@@ -74,21 +80,39 @@ def cli() -> None:
 )
 @text_option
 @label_option
+@also_option
+@click.option(
+    "--calibrate",
+    type=_file(),
+    multiple=True,
+    help="A labelled file or folder, not learned from, on which probabilities and threshold are chosen. "
+    "Default: out of fold; with our corpus, its frozen messages.",
+)
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), help="Abstain below it; default: chosen by validation."
 )
 @click.option("--out", type=_file(), required=True, help="The model file to write.")
 def train_command(
-    data: tuple[Path, ...], text: tuple[str, ...], label: str, threshold: float | None, out: Path
+    data: tuple[Path, ...],
+    text: tuple[str, ...],
+    label: str,
+    also: tuple[str, ...] | None,
+    calibrate: tuple[Path, ...],
+    threshold: float | None,
+    out: Path,
 ) -> None:
     """Learn from labelled messages and write a model file.
 
     Example: python -m classifier train --data mail.csv --text subject,body --label line --out var/lines.model
     """
     with _plain_errors():
-        rows = read_rows(data or (CORPUS,), text=text, label=label)
+        if also is None:
+            also = () if data else ALSO_COLUMNS
+        rows = read_rows(data or (CORPUS,), text=text, label=label, also=also)
+        apart = calibrate or (() if data else (FROZEN,))
+        kept = read_rows(apart, text=text, label=label) if apart else []
         with _progress() as progress:
-            model = train(rows, threshold=threshold, progress=progress)
+            model = train(rows, calibrate=kept, threshold=threshold, progress=progress)
     try:
         digest = model.save(out)
     except OSError as error:
@@ -97,9 +121,17 @@ def train_command(
     click.echo(f"{out}: model {model.id}, {len(rows)} rows, {len(model.labels)} labels, sha256 {digest}")
     click.echo(
         f"out of fold: macro-F1 {measured['macro_f1']:.3f}, accuracy {measured['accuracy']:.3f}, "
-        f"calibration error {measured['ece']:.3f}; threshold {model.threshold:.3f} sorts "
-        f"{measured['coverage']:.0%} with precision {measured['precision_covered']:.3f}"
+        f"calibration error {measured['ece']:.3f}; could sort {measured['coverage']:.0%} with precision "
+        f"{measured['precision_covered']:.3f}; threshold {model.threshold:.3f}"
     )
+    if kept_apart := model.card["calibrated_on"]:
+        click.echo(
+            f"kept apart: {kept_apart['rows']} rows, macro-F1 {kept_apart['macro_f1']:.3f}, "
+            f"calibration error {kept_apart['ece']:.3f}; sorts {kept_apart['coverage']:.0%} with precision "
+            f"{kept_apart['precision_covered']:.3f}"
+        )
+    for name, other in model.card["also"].items():
+        click.echo(f"{name}: macro-F1 {other['macro_f1']:.3f}, accuracy {other['accuracy']:.3f}")
 
 
 @cli.command("predict")
@@ -128,9 +160,17 @@ def predict_command(model: Path, text: tuple[str, ...], file: str) -> None:
 )
 @text_option
 @label_option
+@also_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--html", type=_file(), help="Also write a page with plots.")
 def evaluate_command(
-    model: Path, data: tuple[Path, ...], text: tuple[str, ...], label: str, as_json: bool
+    model: Path,
+    data: tuple[Path, ...],
+    text: tuple[str, ...],
+    label: str,
+    also: tuple[str, ...] | None,
+    as_json: bool,
+    html: Path | None,
 ) -> None:
     """Measure a model on labelled messages that it has not learned from.
 
@@ -138,11 +178,19 @@ def evaluate_command(
     """
     with _plain_errors():
         loaded = Model.load(model)
-        measured = evaluate(loaded, read_rows(data, text=text, label=label))
+        rows = read_rows(data, text=text, label=label, also=also or ())
+        measured, others = evaluate(loaded, rows), evaluate_also(loaded, rows)
+    if html is not None:
+        _write(html, page(measured, f"Model {loaded.id} on {', '.join(file.name for file in data)}"))
     if as_json:
-        click.echo(json.dumps({"model": loaded.id, **measured.to_dict()}, ensure_ascii=False))
-    else:
-        click.echo("\n".join(_report_lines(measured)))
+        said = {"model": loaded.id, **measured.to_dict()}
+        if others:
+            said["also"] = {name: other.to_dict() for name, other in others.items()}
+        click.echo(json.dumps(said, ensure_ascii=False))
+        return
+    for name, other in {label: measured, **others}.items():
+        click.echo(f"# {name}")
+        click.echo("\n".join(_report_lines(other)))
 
 
 @cli.command("explain")
@@ -162,6 +210,13 @@ def explain_command(model: Path, subject: str, as_json: bool, text: str) -> None
         click.echo(json.dumps(prediction.to_dict(), ensure_ascii=False))
     else:
         click.echo("\n".join(_explanation_lines(prediction)))
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        _fail(f"{path}: the page cannot be written ({error.strerror}).", code=1)
 
 
 def _read_all(text: str) -> str:
@@ -187,6 +242,8 @@ def _report_lines(measured: Report) -> Iterator[str]:
     yield f"rows {measured.rows}   accuracy {measured.accuracy:.3f}   macro-F1 {measured.macro_f1:.3f}"
     yield f"calibration error {measured.ece:.3f}   sorted {measured.coverage:.1%} of the rows"
     yield f"precision of what is sorted {measured.precision_covered:.3f}"
+    shares = ", ".join(f"{share:.1%} at {at}" for at, share in measured.coverage_at.items())
+    yield f"could be sorted at a precision of: {shares}"
     width = max(map(len, measured.per_label))
     yield f"\n{'label':{width}}  precision  recall     f1  support"
     for label, figures in measured.per_label.items():

@@ -7,16 +7,18 @@ label means, and any learning.
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 from classifier.text import Text
 
 CORPUS = Path(__file__).parent / "corpus"
+FROZEN = Path(__file__).parent / "frozen"
 TEXT_COLUMNS = ("subject", "body")
 LABEL_COLUMN = "line"
 GROUP_COLUMN = "story"
+ALSO_COLUMNS = ("kind", "urgency", "topic")
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 _LONGEST_FIELD = 16 * 1024 * 1024
 
@@ -27,11 +29,15 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class Row:
-    """One labelled message. Rows of one group tell the same story and are never split in validation."""
+    """One labelled message. Rows of one group tell the same story and are never split in validation.
+
+    `also` holds the answers to other questions about the message, as far as they are known.
+    """
 
     text: Text
     label: str
     group: str = ""
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,19 +54,34 @@ class Record:
 
 def corpus_rows() -> list[Row]:
     """Return the messages of the repository's own corpus."""
-    return read_rows([CORPUS])
+    return read_rows([CORPUS], also=ALSO_COLUMNS)
+
+
+def frozen_rows() -> list[Row]:
+    """Return the messages that no model learns: every model is measured on them, so that models can be compared."""
+    return read_rows([FROZEN], also=ALSO_COLUMNS)
 
 
 def read_rows(
-    paths: Sequence[Path], *, text: Sequence[str] = TEXT_COLUMNS, label: str = LABEL_COLUMN
+    paths: Sequence[Path],
+    *,
+    text: Sequence[str] = TEXT_COLUMNS,
+    label: str = LABEL_COLUMN,
+    also: Sequence[str] = (),
 ) -> list[Row]:
     """Return the labelled rows of all files, and of the data files in all folders, in order.
 
     With several text columns the first is the subject. A column "story", where there is one, groups rows.
+    The columns of `also` hold answers to other questions; where one is empty, the answer is not known.
     Raises DataError on a missing file, an unreadable row, a missing column or an empty label.
     """
     rows = [
-        Row(text_of(record, text), _label_of(record, label), str(record.fields.get(GROUP_COLUMN) or ""))
+        Row(
+            text_of(record, text),
+            _label_of(record, label),
+            str(record.fields.get(GROUP_COLUMN) or ""),
+            {name: answer for name in also if (answer := _value(record, name, record.table).strip())},
+        )
         for path in paths
         for file in _files(path)
         for record in read_records(file)

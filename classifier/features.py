@@ -1,9 +1,8 @@
-"""Features: messages into numbers, and numbers into scores.
+"""Features: messages into numbers.
 
-In: the three blocks of features (phrases, letters, marks) and the linear learner over them. Not in: a score
-back into words (reasons.py), probabilities, thresholds and files (model.py), and the words themselves
-(text.py). scikit-learn is imported inside the functions, because the web process imports this package and
-never learns.
+In: the four blocks of features (phrases, letters, marks, relations) and how they are weighed. Not in: the learner over
+them (learner.py), probabilities, thresholds and files (model.py), and the words themselves (text.py).
+scikit-learn is imported inside the functions, because the web process imports this package and never learns.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,8 @@ from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from classifier.signals import LETTER, Signal, signals
+from classifier.parts import STOP
+from classifier.signals import RELATION, Signal, parts_of, signals, telling
 from classifier.text import Text, Words, is_word, stem, words
 
 if TYPE_CHECKING:
@@ -20,22 +20,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Columns = NDArray[np.int32]
-    Matrix = NDArray[np.float64]
 
 # Raise it when features change their meaning: an older model file must then be refused.
-FEATURES_VERSION = 1
+FEATURES_VERSION = 3
 
 # A word that fewer messages hold is noise at our size, and may be somebody's name.
 MIN_MESSAGES = 3
 
 # Found by grouped cross-validation on the corpus; the figures are in docs/classifier.md.
-STRENGTH = 5.0
-WEIGHTS = {"phrases": 1.0, "letters": 1.0, "marks": 0.1}
+WEIGHTS = {"phrases": 1.0, "letters": 1.0, "marks": 0.1, "relations": 0.5}
 
 # In phrases a place or a nationality stands for all of its kind: what was learned of Milan holds for Turin.
 KINDS = {"X": "FUERA", "P": "PERU", "N": "PERUANO", "F": "EXTRANJERO"}
-STOP = "."
 LONGEST_PHRASE = 3
+
+# Runs of telling words alone, whatever stands between them ("soy … de Loja … médico … en Piura").
+LONGEST_RELATION = 4
+LONGEST_SHOWN = 8
 
 _WORDS_REMEMBERED = 50_000
 
@@ -48,12 +49,20 @@ class Reading:
     """One message read once: its words (the subject's first) and what they signal."""
 
     words: Words
+    parts: str
     signals: tuple[Signal, ...]
 
     @cached_property
     def terms(self) -> list[str]:
         """One term for each word: its kind of place or nationality, else its stem; a stop for punctuation."""
-        return [_term(word) for word in self.words.folded]
+        return [
+            KINDS.get(part) or _term(word) for word, part in zip(self.words.folded, self.parts, strict=True)
+        ]
+
+    @cached_property
+    def telling(self) -> list[int]:
+        """Where the telling words stand."""
+        return telling(self.parts)
 
     @cached_property
     def block_texts(self) -> dict[str, str]:
@@ -62,6 +71,7 @@ class Reading:
             "phrases": " ".join(self.terms),
             "letters": " ".join(word for word in self.words.folded if is_word(word)),
             "marks": " ".join(signal.name for signal in self.signals),
+            "relations": " ".join(self.parts[place] for place in self.telling),
         }
 
 
@@ -69,13 +79,13 @@ def read(text: Text) -> Reading:
     """Return a message's words and signals."""
     subject, body = words(text.subject), words(text.body)
     both = Words((*subject.folded, "\n", *body.folded), (*subject.written, "\n", *body.written))
-    return Reading(both, signals(both))
+    parts = parts_of(both)
+    return Reading(both, parts, signals(parts))
 
 
 @lru_cache(maxsize=_WORDS_REMEMBERED)
 def _term(word: str) -> str:
-    kind = KINDS.get(LETTER.get(word, ""))
-    return kind or (stem(word) if is_word(word) else STOP)
+    return stem(word) if is_word(word) else STOP
 
 
 @dataclass(frozen=True)
@@ -92,32 +102,40 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Sorter:
-    """Fitted vectorizers and a fitted linear classifier: messages in, one score a label out."""
+class Block:
+    """One block of features: the column of each term within the block, and how telling each term is (idf).
 
-    vectorizers: dict[str, Any]
-    classifier: Any
+    A block without idf holds marks, which are there or not.
+    """
+
+    columns: dict[str, int]
+    idf: "NDArray[np.float32] | None"
+
+
+@dataclass(frozen=True)
+class Features:
+    """The blocks that were learned: messages in, one sparse row each out."""
+
+    blocks: dict[str, Block]
     _letters_of: "dict[str, Columns]" = field(default_factory=dict, compare=False, repr=False)
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels, in the order of the scores."""
-        return tuple(str(label) for label in self.classifier.classes_)
+    @cached_property
+    def size(self) -> int:
+        """How many columns a row has."""
+        return sum(len(block.columns) for block in self.blocks.values())
 
     @cached_property
-    def coefficients(self) -> "Matrix":
-        """The weight of each feature (columns) for each label (rows)."""
-        import numpy as np
-
-        weights = self.classifier.coef_.astype(float)
-        return np.vstack([-weights / 2, weights / 2]) if len(weights) == 1 else weights
+    def offsets(self) -> dict[str, int]:
+        """The first column of each block."""
+        sizes = [len(block.columns) for block in self.blocks.values()]
+        return dict(zip(self.blocks, accumulate(sizes, initial=0), strict=False))
 
     def find(self, reading: Reading) -> Found:
         """Return the known features of a message; of a word its letters first, then the phrases, then the marks."""
         import numpy as np
 
         letters = [self.letters_of(word) for word in reading.words.folded]
-        others = [*self._phrases(reading.terms), *self._marks(reading.signals)]
+        others = [*self._phrases(reading.terms), *self._marks(reading.signals), *self._relations(reading)]
         spans: dict[Span, int] = {(place, place + 1): place for place in range(len(letters))}
         owners = [spans.setdefault(span, len(spans)) for span, _ in others]
         columns = [column for _, column in others]
@@ -129,22 +147,58 @@ class Sorter:
 
     def _phrases(self, terms: Sequence[str]) -> Iterator[tuple[Span, int]]:
         """Yield each known phrase with its column, the short ones first."""
-        known, first = self.vectorizers["phrases"].vocabulary_, self.offsets["phrases"]
-        phrases = terms
-        for length in range(1, LONGEST_PHRASE + 1):
+        for place, length, column in self._runs("phrases", terms, LONGEST_PHRASE):
+            yield (place, place + length), column
+
+    def _relations(self, reading: Reading) -> Iterator[tuple[Span, int]]:
+        """Yield each known run of telling words; one that is drawn out over a long text shows no words."""
+        places = reading.telling
+        letters = [reading.parts[place] for place in places]
+        for start, length, column in self._runs("relations", letters, LONGEST_RELATION):
+            span = places[start], places[start + length - 1] + 1
+            yield (span if span[1] - span[0] <= LONGEST_SHOWN else (0, 0)), column
+
+    def _runs(self, block: str, terms: Sequence[str], longest: int) -> Iterator[tuple[int, int, int]]:
+        """Yield each known run of terms, the short ones first: its place, its length, its column."""
+        known, first = self.blocks[block].columns, self.offsets[block]
+        runs = terms
+        for length in range(1, longest + 1):
             if length > 1:
-                phrases = [
-                    f"{phrase} {term}" for phrase, term in zip(phrases, terms[length - 1 :], strict=False)
-                ]
-            for place, column in enumerate(map(known.get, phrases)):
+                runs = [f"{run} {term}" for run, term in zip(runs, terms[length - 1 :], strict=False)]
+            for place, column in enumerate(map(known.get, runs)):
                 if column is not None:
-                    yield (place, place + length), first + column
+                    yield place, length, first + column
 
     def _marks(self, found: Sequence[Signal]) -> Iterator[tuple[Span, int]]:
-        known, first = self.vectorizers["marks"].vocabulary_, self.offsets["marks"]
+        known, first = self.blocks["marks"].columns, self.offsets["marks"]
         for signal in found:
             if signal.name in known:
                 yield (signal.first, signal.last), first + known[signal.name]
+
+    def signs(self, reading: Reading, coefficients: "NDArray[np.float64]") -> Iterator[tuple[str, float]]:
+        """Yield what each single relation that the message states adds to a label's score."""
+        known, first = self.blocks["marks"].columns, self.offsets["marks"]
+        for signal in reading.signals:
+            if signal.name in known and not signal.name.startswith(RELATION):
+                yield signal.name, WEIGHTS["marks"] * float(coefficients[first + known[signal.name]])
+
+    def letters_of(self, word: str) -> "Columns":
+        """Return the columns of one word's letter features; remembered, because words come back."""
+        import numpy as np
+
+        columns = self._letters_of.get(word)
+        if columns is None:
+            known, first = self.blocks["letters"].columns, self.offsets["letters"]
+            grams = self._letter_grams(word) if is_word(word) else ()
+            if len(self._letters_of) > _WORDS_REMEMBERED:
+                self._letters_of.clear()
+            columns = np.array([first + known[gram] for gram in grams if gram in known], dtype=np.int32)
+            self._letters_of[word] = columns
+        return columns
+
+    @cached_property
+    def _letter_grams(self) -> Any:
+        return _counters(1)["letters"].build_analyzer()
 
     def matrix(self, readings: Sequence[Reading]) -> Any:
         """Return the sparse feature matrix of the messages, one row each."""
@@ -157,96 +211,90 @@ class Sorter:
 
         columns = np.concatenate([one.columns for one in found])
         starts = np.cumsum([0, *(len(one.columns) for one in found)], dtype=np.int32)
-        shape = len(found), self.classifier.n_features_in_
+        shape = len(found), self.size
         counts = sparse.csr_array((np.ones(len(columns), np.float32), columns, starts), shape=shape)
         counts.sum_duplicates()
         return counts
 
     def weigh(self, counts: Any) -> Any:
-        """Return the feature matrix for counts of features; it fills the same cells.
+        """Return the feature matrix for counts of features; it fills the same cells."""
+        from scipy import sparse
 
-        It is what the vectorizers' own `transform` makes, which would cut every word into its letters anew.
-        """
-        blocks = {}
-        for name, vectorizer in self.vectorizers.items():
+        weighed = []
+        for name, block in self.blocks.items():
             first = self.offsets[name]
-            blocks[name] = _weighted(counts[:, first : first + len(vectorizer.vocabulary_)], vectorizer)
-        return _stack(blocks)
+            cells = counts[:, first : first + len(block.columns)].astype("float32")
+            weighed.append(WEIGHTS[name] * _weighed(cells, block.idf))
+        return sparse.hstack(weighed, format="csr")
 
-    def scores(self, matrix: Any) -> "Matrix":
-        """Return one score (log-odds) for each message and label."""
+    def learned_from(self, counts: Any) -> "Features":
+        """Return the same features, how telling each term is taken from these counts of messages.
+
+        A term that fewer than MIN_MESSAGES of them hold weighs nothing.
+        """
         import numpy as np
 
-        scores = np.asarray(self.classifier.decision_function(matrix), dtype=float)
-        return np.column_stack([-scores / 2, scores / 2]) if scores.ndim == 1 else scores
-
-    @cached_property
-    def offsets(self) -> dict[str, int]:
-        """The first column of each block."""
-        sizes = [len(vectorizer.vocabulary_) for vectorizer in self.vectorizers.values()]
-        return dict(zip(self.vectorizers, accumulate(sizes, initial=0), strict=False))
-
-    def letters_of(self, word: str) -> "Columns":
-        """Return the columns of one word's letter features; remembered, because words come back."""
-        import numpy as np
-
-        columns = self._letters_of.get(word)
-        if columns is None:
-            known, first = self.vectorizers["letters"].vocabulary_, self.offsets["letters"]
-            grams = self._letter_grams(word) if is_word(word) else ()
-            if len(self._letters_of) > _WORDS_REMEMBERED:
-                self._letters_of.clear()
-            columns = np.array([first + known[gram] for gram in grams if gram in known], dtype=np.int32)
-            self._letters_of[word] = columns
-        return columns
-
-    @cached_property
-    def _letter_grams(self) -> Any:
-        return self.vectorizers["letters"].build_analyzer()
+        held = np.bincount(counts.indices, minlength=self.size)
+        rare = held < _least(counts.shape[0])
+        idf = np.where(rare, 0, np.log((1 + counts.shape[0]) / (1 + held)) + 1).astype(np.float32)
+        blocks = {}
+        for name, block in self.blocks.items():
+            first = self.offsets[name]
+            part = None if block.idf is None else idf[first : first + len(block.columns)]
+            blocks[name] = Block(block.columns, part)
+        return Features(blocks)
 
 
-def fit(readings: Sequence[Reading], labels: Sequence[str], *, strength: float = STRENGTH) -> Sorter:
-    """Return a sorter that learned from the messages; `strength` is the inverse of the penalty (C)."""
-    from sklearn.linear_model import LogisticRegression
-
-    vectorizers = _vectorizers(min(MIN_MESSAGES, max(1, len(readings) // 10)))
-    matrix = _stack({name: made.fit_transform(_block(name, readings)) for name, made in vectorizers.items()})
-    classifier = LogisticRegression(C=strength, class_weight="balanced", max_iter=400)
-    classifier.fit(matrix, list(labels))
-    return Sorter(vectorizers, classifier)
-
-
-def _block(name: str, readings: Sequence[Reading]) -> list[str]:
-    return [reading.block_texts[name] for reading in readings]
-
-
-def _vectorizers(min_messages: int) -> dict[str, Any]:
+def fit_features(readings: Sequence[Reading]) -> "tuple[Features, Any]":
+    """Return the features that enough messages hold, and how often each message holds each."""
     import numpy as np
-    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+    from scipy import sparse
 
-    common = {"lowercase": False, "min_df": min_messages, "dtype": np.float32}
+    counters = _counters(_least(len(readings)))
+    counts = [
+        made.fit_transform([reading.block_texts[name] for reading in readings])
+        for name, made in counters.items()
+    ]
+    blocks = {name: Block(_in_order(made.vocabulary_), _unlearned(made)) for name, made in counters.items()}
+    return Features(blocks), sparse.csr_array(sparse.hstack(counts, format="csr", dtype=np.float32))
+
+
+def _in_order(vocabulary: dict[str, Any]) -> dict[str, int]:
+    return {str(term): int(column) for term, column in sorted(vocabulary.items(), key=lambda item: item[1])}
+
+
+def _unlearned(counter: Any) -> "NDArray[np.float32] | None":
+    import numpy as np
+
+    return None if counter.binary else np.ones(len(counter.vocabulary_), np.float32)
+
+
+def _least(messages: int) -> int:
+    return min(MIN_MESSAGES, max(1, messages // 10))
+
+
+def _counters(least: int) -> dict[str, Any]:
+    import numpy as np
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    common = {"lowercase": False, "min_df": least, "dtype": np.float32}
     each = {"token_pattern": r"\S+", **common}
     return {
-        "phrases": TfidfVectorizer(ngram_range=(1, LONGEST_PHRASE), sublinear_tf=True, **each),
-        "letters": TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, **common),
+        "phrases": CountVectorizer(ngram_range=(1, LONGEST_PHRASE), **each),
+        "letters": CountVectorizer(analyzer="char_wb", ngram_range=(3, 5), **common),
         # Marks are there or not. They are not scaled to the message: in a short one a single mark would rule.
         "marks": CountVectorizer(binary=True, **each),
+        "relations": CountVectorizer(ngram_range=(1, LONGEST_RELATION), **each),
     }
 
 
-def _stack(blocks: dict[str, Any]) -> Any:
-    from scipy import sparse
-
-    return sparse.hstack([WEIGHTS[name] * block for name, block in blocks.items()], format="csr")
-
-
-def _weighted(counts: Any, vectorizer: Any) -> Any:
-    """Return one block's counts with the weights that its vectorizer would give them."""
+def _weighed(counts: Any, idf: "NDArray[np.float32] | None") -> Any:
+    """Return one block's counts as TF-IDF: logarithmic counts, each row of length one (Manning et al. 2008, 6.4)."""
     import numpy as np
     from sklearn.preprocessing import normalize
 
-    if vectorizer.binary:
+    if idf is None:
         counts.data.fill(1)
         return counts
-    counts.data = (np.log(counts.data) + 1) * vectorizer.idf_[counts.indices]
+    counts.data = (np.log(counts.data) + 1) * idf[counts.indices]
     return normalize(counts, copy=False)

@@ -1,14 +1,15 @@
 """The model: messages in, predictions with probability and reasons out.
 
 In: training with an honest temperature and threshold, predicting in batches, saving and loading. Not in: how
-features are made (features.py), how figures are measured (evaluation.py), how the file is laid out
-(modelfile.py).
+features are made (features.py) and learned from (learner.py), how figures are measured (evaluation.py), how
+the file is laid out (modelfile.py).
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ from classifier.evaluation import (
     report,
     softmax,
 )
-from classifier.features import STRENGTH, WEIGHTS, Found, Reading, Sorter, fit, read
+from classifier.features import WEIGHTS, Features, Found, Reading, fit_features, read
+from classifier.learner import STRENGTH, Learner, fit
 from classifier.modelfile import ModelError
 from classifier.reasons import Cells, cells_of, contributions, phrases
 from classifier.text import Text
@@ -33,13 +35,29 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Matrix = NDArray[np.float64]
+
 LINES = ("abroad", "return", "resident_abroad", "foreigner")
 NONE = "none"
 
+# The question that a model is made for; the others have the names of their columns.
+LABEL = "label"
+# A question whose answers belong to one label each, as a topic belongs to a line, is asked within that label.
+WITHIN = "@"
+
 # So many words and phrases are given as reasons.
 REASONS = 6
+SIGNS = 4
 
 _BATCH = 256
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says to one of its other questions, such as the topic."""
+
+    label: str
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -47,7 +65,9 @@ class Prediction:
     """What the model thinks of one message.
 
     `label` is the best label; `line` is the same, or None when the model abstained. `why` holds words and
-    phrases of the message as written, each with what it added to the label's log-odds (negative: against it).
+    phrases of the message as written, each with what it added to the label's score, in log-odds (negative:
+    against it); `signs` the same for the relations that the message states. `also` holds the answers to the
+    model's other questions.
     """
 
     label: str
@@ -57,6 +77,8 @@ class Prediction:
     why: tuple[tuple[str, float], ...]
     abstained: bool
     model: str
+    signs: tuple[tuple[str, float], ...] = ()
+    also: Mapping[str, Answer] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the prediction as plain JSON data."""
@@ -64,15 +86,16 @@ class Prediction:
 
 
 class Model:
-    """A trained sorter with its threshold and its card (versions, data, measured figures)."""
+    """Trained learners with their features and a card (versions, data, threshold, measured figures)."""
 
-    def __init__(self, sorter: Sorter, card: dict[str, Any]) -> None:
+    def __init__(self, features: Features, learners: dict[str, Learner], card: dict[str, Any]) -> None:
+        self.features = features
+        self.learners = learners
         self.card = card
         self.id = str(card["id"])
-        self.labels = sorter.labels
+        self.labels = learners[LABEL].labels
         self.threshold = float(card["threshold"])
-        self.temperature = float(card["temperature"])
-        self.sorter = sorter
+        self.temperatures = {name: float(card["temperatures"][name]) for name in learners}
 
     @classmethod
     def load(cls, path: Path | str, *, sha256: str | None = None) -> "Model":
@@ -85,15 +108,15 @@ class Model:
         content = modelfile.read(path)
         if sha256 is not None and modelfile.digest_of(content) != sha256:
             raise ModelError(f"{path}: the model file is not the one that was recorded.")
-        sorter, card = modelfile.unpack(content, str(path))
+        unpacked = modelfile.unpack(content, str(path))
         try:
-            return cls(sorter, card)
+            return cls(*unpacked)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise ModelError(f"{path}: the card of the model file is incomplete.") from None
 
     def save(self, path: Path | str) -> str:
         """Write the model to a file in one step, and return the file's SHA-256; raises OSError."""
-        content = modelfile.pack(self.sorter, self.card)
+        content = modelfile.pack(self.features, self.learners, self.card)
         modelfile.write(Path(path), content)
         return modelfile.digest_of(content)
 
@@ -105,22 +128,56 @@ class Model:
         return predictions
 
     def _predict(self, readings: list[Reading]) -> list[Prediction]:
-        found = [self.sorter.find(reading) for reading in readings]
-        counts = self.sorter.count(found)
-        matrix = self.sorter.weigh(counts)
-        probabilities = softmax(self.sorter.scores(matrix), self.temperature)
-        rows = zip(readings, found, cells_of(counts, matrix), probabilities, strict=True)
+        found = [self.features.find(reading) for reading in readings]
+        counts = self.features.count(found)
+        matrix = self.features.weigh(counts)
+        probabilities = self._probabilities(LABEL, matrix)
+        also = self._also(matrix, probabilities)
+        rows = zip(readings, found, cells_of(counts, matrix), probabilities, also, strict=True)
         return [self._prediction(*row) for row in rows]
 
+    def _also(self, matrix: Any, probabilities: "Matrix") -> list[dict[str, Answer]]:
+        """Return for each message the likeliest answer to each other question."""
+        best = probabilities.argmax(axis=1)
+        answers: list[dict[str, Answer]] = [{} for _ in best]
+        for name, learner in self.learners.items():
+            if name == LABEL:
+                continue
+            question, _, label = name.partition(WITHIN)
+            rows = (
+                range(len(best)) if not label else [i for i, b in enumerate(best) if self.labels[b] == label]
+            )
+            if not len(rows):
+                continue
+            said = self._probabilities(name, matrix[list(rows)])
+            for row, likely in zip(rows, said, strict=True):
+                answer, certain = learner.labels[int(likely.argmax())], float(likely.max())
+                share = float(probabilities[row].max()) if label else 1.0
+                answers[row][question] = Answer(answer, share * certain)
+        return answers
+
+    def _probabilities(self, name: str, matrix: Any) -> "Matrix":
+        return softmax(self.learners[name].scores(matrix), self.temperatures[name])
+
     def _prediction(
-        self, reading: Reading, found: Found, cells: Cells, probabilities: "NDArray[np.float64]"
+        self,
+        reading: Reading,
+        found: Found,
+        cells: Cells,
+        probabilities: "NDArray[np.float64]",
+        also: Mapping[str, Answer],
     ) -> Prediction:
         best = int(probabilities.argmax())
         probability = float(probabilities[best])
         abstained = probability < self.threshold
-        added = contributions(self.sorter, found, cells, best)
+        added = contributions(self.learners[LABEL], found, cells, best)
+        signs = (
+            (name, round(weight / self.temperatures[LABEL], 4))
+            for name, weight in self.features.signs(reading, self.learners[LABEL].coefficients[best])
+        )
         why = (
-            (said, round(weight / self.temperature, 4)) for said, weight in phrases(reading, added, REASONS)
+            (said, round(weight / self.temperatures[LABEL], 4))
+            for said, weight in phrases(reading, added, REASONS)
         )
         return Prediction(
             label=self.labels[best],
@@ -130,33 +187,95 @@ class Model:
             why=tuple(why),
             abstained=abstained,
             model=self.id,
+            signs=tuple(sorted(signs, key=lambda sign: -abs(sign[1])))[:SIGNS],
+            also=also,
         )
 
 
-def train(rows: Sequence[Row], *, threshold: float | None = None, progress: Progress | None = None) -> Model:
+def train(
+    rows: Sequence[Row],
+    *,
+    calibrate: Sequence[Row] = (),
+    threshold: float | None = None,
+    progress: Progress | None = None,
+) -> Model:
     """Return a model that learned from the rows.
 
-    Temperature and threshold are chosen on predictions out of fold, whole groups held out; a given `threshold`
-    (0..1) is kept. Raises DataError when the rows cannot be learned from.
+    Temperature and threshold are chosen on predictions out of fold, whole groups held out; for the main question
+    on the rows of `calibrate` instead, if there are any, which are not learned from. A given `threshold` (0..1) is
+    kept. Raises DataError when the rows cannot be learned from.
     """
-    import numpy as np
+    return train_and_hold_out(rows, calibrate=calibrate, threshold=threshold, progress=progress)[0]
 
-    labels = sorted({row.label for row in rows})
-    if len(labels) < 2:
-        raise DataError(f"The data hold {len(labels)} label(s); at least two are needed.")
+
+def train_and_hold_out(
+    rows: Sequence[Row],
+    *,
+    calibrate: Sequence[Row] = (),
+    threshold: float | None = None,
+    progress: Progress | None = None,
+) -> tuple[Model, list[Answer]]:
+    """Return a model that learned from the rows (see `train`), and what its like said of each row unseen.
+
+    The second is one answer for each row, from a learner that saw nothing of the row's group.
+    """
+    questions = _questions(rows)
     readings = [read(row.text) for row in rows]
     if not any(reading.block_texts["letters"] for reading in readings):
         raise DataError("The texts of the data are all empty.")
-    scores = out_of_fold(rows, readings, labels, progress)
-    truth = np.array([labels.index(row.label) for row in rows])
-    temperature = choose_temperature(scores, truth)
-    figures = _measure(softmax(scores, temperature), truth, labels, threshold)
-    if progress:
-        progress("learning", 0, 1)
-    sorter = fit(readings, [row.label for row in rows])
-    if progress:
-        progress("learning", 1, 1)
-    return Model(sorter, _card(rows, threshold, {"temperature": temperature, **figures}))
+    features, counts = fit_features(readings)
+    held_out = out_of_fold(rows, features, counts, questions, progress)
+    measured = {name: _measure(*held_out[name], answers, threshold) for name, answers in questions.items()}
+    features = features.learned_from(counts)
+    matrix = features.weigh(counts)
+    learners = {}
+    for done, (name, answers) in enumerate(questions.items(), 1):
+        known = [row for row, answer in enumerate(answers) if answer is not None]
+        learners[name] = fit(matrix[known], [str(answers[row]) for row in known], sparse=name != LABEL)
+        if progress:
+            progress("learning", done, len(questions))
+    labels, scores = held_out[LABEL]
+    if calibrate:
+        apart = features.matrix([read(row.text) for row in calibrate])
+        on_apart = _measure(
+            labels, learners[LABEL].scores(apart), [row.label for row in calibrate], threshold
+        )
+        measured[LABEL] |= {"temperature": on_apart["temperature"], "threshold": on_apart["threshold"]}
+        measured[LABEL]["calibrated_on"] = on_apart["metrics"]
+    unseen = softmax(scores, measured[LABEL]["temperature"])
+    model = Model(features, learners, _card(rows, calibrate, threshold, measured))
+    return model, [Answer(labels[int(row.argmax())], float(row.max())) for row in unseen]
+
+
+def _questions(rows: Sequence[Row]) -> dict[str, list[str | None]]:
+    """Return the answers to each question, for each row; the main one first."""
+    labels = {row.label for row in rows}
+    if len(labels) < 2:
+        raise DataError(f"The data hold {len(labels)} label(s); at least two are needed.")
+    questions: dict[str, list[str | None]] = {LABEL: [row.label for row in rows]}
+    for name in sorted({name for row in rows for name in row.also}):
+        answers = [row.also.get(name) for row in rows]
+        if len({*answers} - {None}) < 2:  # a question that has one answer needs no learner
+            continue
+        questions |= _within_labels(name, rows) if _is_nested(name, rows) else {name: answers}
+    return questions
+
+
+def _is_nested(name: str, rows: Sequence[Row]) -> bool:
+    """Say whether each answer goes with one label only, and each label has several answers."""
+    labels_of: dict[str, set[str]] = {}
+    for row in rows:
+        if name in row.also:
+            labels_of.setdefault(row.also[name], set()).add(row.label)
+    labels = Counter(next(iter(labels)) for labels in labels_of.values())
+    return all(len(found) == 1 for found in labels_of.values()) and min(labels.values()) > 1
+
+
+def _within_labels(name: str, rows: Sequence[Row]) -> dict[str, list[str | None]]:
+    return {
+        f"{name}{WITHIN}{label}": [row.also.get(name) if row.label == label else None for row in rows]
+        for label in sorted({row.label for row in rows if name in row.also})
+    }
 
 
 def evaluate(model: Model, rows: Sequence[Row]) -> Report:
@@ -170,26 +289,53 @@ def evaluate(model: Model, rows: Sequence[Row]) -> Report:
     )
 
 
+def evaluate_also(model: Model, rows: Sequence[Row]) -> dict[str, Report]:
+    """Return how well the model answers its other questions, each on the rows whose answer is known."""
+    predictions = model.predict([row.text for row in rows])
+    reports = {}
+    asked = {name.partition(WITHIN)[0] for name in model.learners} - {LABEL}
+    for name in sorted({name for row in rows for name in row.also} & asked):
+        known = [
+            (row.also[name], said.also.get(name, Answer("", 0.0)))
+            for row, said in zip(rows, predictions, strict=True)
+            if name in row.also
+        ]
+        reports[name] = report(
+            [true for true, _ in known],
+            [answer.label for _, answer in known],
+            [answer.probability for _, answer in known],
+            0.0,
+        )
+    return reports
+
+
 def _measure(
-    probabilities: "NDArray[np.float64]",
-    truth: "NDArray[np.intp]",
-    labels: list[str],
-    threshold: float | None,
+    labels: list[str], scores: "Matrix", answers: Sequence[str | None], threshold: float | None
 ) -> dict[str, Any]:
+    """Return the temperature, the threshold and the figures of one question's held-out scores."""
+    import numpy as np
+
+    known = [row for row, answer in enumerate(answers) if answer is not None]
+    truth = np.array([labels.index(str(answers[row])) for row in known])
+    temperature = choose_temperature(scores[known], truth)
+    probabilities = softmax(scores[known], temperature)
     best = probabilities.argmax(axis=1)
     certain = probabilities.max(axis=1).tolist()
     if threshold is None:
         threshold = choose_threshold(certain, (best == truth).tolist(), TARGET_PRECISION)
     measured = report([labels[i] for i in truth], [labels[i] for i in best], certain, threshold)
-    return {"threshold": threshold, "metrics": measured.to_dict()}
+    return {"temperature": temperature, "threshold": threshold, "metrics": measured.to_dict()}
 
 
-def _card(rows: Sequence[Row], threshold: float | None, measured: dict[str, Any]) -> dict[str, Any]:
-    data = hashlib.sha256()
-    for said in sorted(json.dumps([row.text.subject, row.text.body, row.label]) for row in rows):
-        data.update(said.encode() + b"\n")
+def _card(
+    rows: Sequence[Row],
+    calibrate: Sequence[Row],
+    threshold: float | None,
+    measured: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
     made_of = {
-        "data_sha256": data.hexdigest(),
+        "data_sha256": _digest(rows),
+        "calibrated_sha256": _digest(calibrate),
         "versions": modelfile.versions(),
         "settings": {
             "strength": STRENGTH,
@@ -204,5 +350,18 @@ def _card(rows: Sequence[Row], threshold: float | None, measured: dict[str, Any]
         "labels": sorted({row.label for row in rows}),
         "rows": len(rows),
         **made_of,
-        **measured,
+        "temperatures": {name: one["temperature"] for name, one in measured.items()},
+        "threshold": measured[LABEL]["threshold"],
+        "metrics": measured[LABEL]["metrics"],
+        "calibrated_on": measured[LABEL].get("calibrated_on"),
+        "also": {name: one["metrics"] for name, one in measured.items() if name != LABEL},
     }
+
+
+def _digest(rows: Sequence[Row]) -> str:
+    data = hashlib.sha256()
+    for said in sorted(
+        json.dumps([row.text.subject, row.text.body, row.label, *row.also.values()]) for row in rows
+    ):
+        data.update(said.encode() + b"\n")
+    return data.hexdigest()

@@ -13,9 +13,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from classifier.features import FEATURES_VERSION, Sorter
+from classifier.features import FEATURES_VERSION, Block, Features
+from classifier.learner import Learner
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 LARGEST_FILE = 64 * 1024 * 1024
 LARGEST_MEMBER = 256 * 1024 * 1024
 _CARD, _MODEL = "card.json", "model.skops"
@@ -41,11 +42,16 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def pack(sorter: Sorter, card: dict[str, Any]) -> bytes:
+def pack(features: Features, learners: dict[str, Learner], card: dict[str, Any]) -> bytes:
     """Return the content of a model file."""
     import skops.io
 
-    state = {"vectorizers": sorter.vectorizers, "classifier": sorter.classifier}
+    state = {
+        # One text for all terms: as a list of its own each of them would be a node of the file.
+        "terms": {name: "\n".join(block.columns) for name, block in features.blocks.items()},
+        "idf": {name: block.idf for name, block in features.blocks.items() if block.idf is not None},
+        "learners": {name: learner.classifier for name, learner in learners.items()},
+    }
     model = skops.io.dumps(state, compression=zipfile.ZIP_DEFLATED)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -54,8 +60,11 @@ def pack(sorter: Sorter, card: dict[str, Any]) -> bytes:
     return packed.getvalue()
 
 
-def unpack(content: bytes, name: str) -> tuple[Sorter, dict[str, Any]]:
-    """Return the sorter and the card of a model file; raises ModelError when anything about it is wrong."""
+def unpack(content: bytes, name: str) -> tuple[Features, dict[str, Learner], dict[str, Any]]:
+    """Return the features, the learners and the card of a model file.
+
+    Raises ModelError when anything about it is wrong.
+    """
     if len(content) > LARGEST_FILE:
         raise ModelError(f"{name}: the model file is larger than {LARGEST_FILE} bytes.")
     try:
@@ -73,7 +82,7 @@ def unpack(content: bytes, name: str) -> tuple[Sorter, dict[str, Any]]:
     if seal != _seal(model, card):
         raise ModelError(f"{name}: the model file was changed after it was written.")
     _check_versions(made_with, name)
-    return _load(model, name), card
+    return *_load(model, name), card
 
 
 def read(path: Path) -> bytes:
@@ -109,13 +118,19 @@ def _check_versions(made_with: dict[str, str], name: str) -> None:
             )
 
 
-def _load(model: bytes, name: str) -> Sorter:
+def _load(model: bytes, name: str) -> tuple[Features, dict[str, Learner]]:
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
         state = skops.io.loads(model, trusted=[])
-        return Sorter(state["vectorizers"], state["classifier"])
+        blocks = {
+            block: Block(
+                {term: column for column, term in enumerate(terms.split("\n"))}, state["idf"].get(block)
+            )
+            for block, terms in state["terms"].items()
+        }
+        return Features(blocks), {key: Learner(made) for key, made in state["learners"].items()}
     except UntrustedTypesFoundException:
         raise ModelError(f"{name}: the model file holds types that are not trusted.") from None
     except Exception:  # skops promises no closed list of errors for a file that it cannot read

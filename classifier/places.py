@@ -1,9 +1,15 @@
-"""Places: names of places in Peru and abroad, folded, one word each.
+"""Places: which words of a message name a place in Peru, or one abroad.
 
-A place of several words is known by its most telling one ("nueva york" by "york").
+Two lists by hand, of one word each (a place of several is known by its most telling one, "nueva york" by "york"),
+and `gazetteer.txt` with whole names. By hand comes first: what is written there was looked at.
 Not in: words that are commoner as something else (Paz, Cruz, Plata, Unión, Bravo), and names of persons.
-Written from general knowledge of geography; it need not be complete, the learner also reads the letters.
 """
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+GAZETTEER = Path(__file__).parent / "gazetteer.txt"
 
 _PERU = """
 abancay acari acobamba acomayo aguaytia agustino amazonas ancash ancon andahuaylas angaraes anita anta
@@ -74,3 +80,37 @@ zurich
 
 PERU = frozenset(_PERU.split())
 ABROAD = frozenset(_ABROAD.split())
+
+# A place: where its name begins, where it ends (exclusive), and whether it is in Peru.
+Place = tuple[int, int, bool]
+
+
+@cache
+def _names() -> dict[str, list[tuple[tuple[str, ...], bool]]]:
+    """The names of all places by their first word, the longest first."""
+    names: dict[tuple[str, ...], bool] = {}
+    in_peru = False
+    for line in GAZETTEER.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            in_peru = line == "[PERU]"
+        elif not line.startswith("#"):
+            names |= {tuple(name.split("+")): in_peru for name in line.split()}
+    for by_hand, place_in_peru in ((ABROAD, False), (PERU, True)):
+        names.update({(name,): place_in_peru for name in by_hand})
+    by_first: dict[str, list[tuple[tuple[str, ...], bool]]] = {}
+    for name in sorted(names, key=len, reverse=True):
+        by_first.setdefault(name[0], []).append((name, names[name]))
+    return by_first
+
+
+def places(words: Sequence[str]) -> Iterator[Place]:
+    """Yield the places that folded words name, in order; of overlapping names the first, of those the longest."""
+    known, end = _names(), 0
+    for first, word in enumerate(words):
+        if first < end or word not in known:
+            continue
+        for name, in_peru in known[word]:
+            if tuple(words[first : first + len(name)]) == name:
+                end = first + len(name)
+                yield first, end, in_peru
+                break

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from classifier.features import Found, Reading, Sorter, Span
+from classifier.features import Found, Reading, Span
+from classifier.learner import Learner
 from classifier.text import LINK, MAIL, NAME, NUMBER, is_word
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def cells_of(counts: Any, matrix: Any) -> Iterator[Cells]:
         yield matrix.indices[start:end], counts.data[start:end], matrix.data[start:end]
 
 
-def contributions(sorter: Sorter, found: Found, cells: Cells, label: int) -> dict[Span, float]:
+def contributions(learner: Learner, found: Found, cells: Cells, label: int) -> dict[Span, float]:
     """Return what each run of words added to the score of a label.
 
     All of them and the classifier's intercept add up to the score; the run (0, 0) holds what no words show.
@@ -37,9 +38,9 @@ def contributions(sorter: Sorter, found: Found, cells: Cells, label: int) -> dic
     import numpy as np
 
     columns, counts, values = cells
-    share = np.empty(sorter.coefficients.shape[1])  # only the cells of this message are written and read
+    share = np.empty(learner.coefficients.shape[1])  # only the cells of this message are written and read
     # A feature that occurs several times is shared out evenly over its occurrences.
-    share[columns] = values * sorter.coefficients[label, columns] / counts
+    share[columns] = values * learner.coefficients[label, columns] / counts
     added = np.bincount(found.owners, share[found.columns], len(found.spans))
     return dict(zip(found.spans, added.tolist(), strict=True))
 

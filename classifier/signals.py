@@ -1,117 +1,19 @@
 """Signals: who the writer is, where, and which way (the relation that decides the line).
 
 Keywords alone cannot sort this mail: "soy ecuatoriano y quiero trabajar en Perú" and "soy peruano y quiero
-trabajar en Ecuador" hold the same words. So each word is rewritten as one letter for its grammatical part,
-and short patterns over those letters name the relation. The patterns only emit features; the learner decides
-what they are worth. Not in: learning, and any rule that sorts by itself.
+trabajar en Ecuador" hold the same words. So each word is rewritten as one letter for the part that it plays
+(parts.py) or the place that it names (places.py). Short patterns over those letters name relations, and runs of
+the telling letters alone are features too. Both only emit features; the learner decides what they are worth.
+Not in: learning, and any rule that sorts by itself.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from classifier.places import ABROAD, PERU
-from classifier.text import Words
-
-# One letter for each part. A word that is in two parts belongs to the later one.
-PARTS = {
-    # Small words a pattern may step over; "_" is any other word, "." any punctuation.
-    "-": """
-        en a al de del la las el los lo le les me te se nos y o que un una unos unas con por para hacia mi
-        mis su sus aqui aca alla ya muy tan in to the of for from my our i we you il di da em no estado
-        nom eu je suis et ciudad ciudades provincia distrito region nacionalidad ciudadano ciudadana
-        origen nacimiento natural actualmente ahora currently hoy tambien solo sola citizen national
-        regularmente legalmente nuevamente definitivamente
-    """,
-    # After these "trabajo" is a noun.
-    "d": "el un una de del mi mis su sus al algun otro este ese buen nuevo cualquier",
-    "E": "extranjero extranjera extranjeros extranjeras",
-    "N": """
-        peruano peruana peruanos peruanas peruanito peruanita peruvian peruvians peruviano peruviana
-        peruviani peruviane peruvien peruvienne connacional connacionales compatriota compatriotas paisano
-        paisanos
-    """,
-    "F": """
-        venezolano colombiano ecuatoriano boliviano chileno argentino brasileno brasilero uruguayo
-        paraguayo cubano haitiano dominicano mexicano hondureno salvadoreno guatemalteco nicaraguense
-        panameno costarricense espanol italiano frances aleman ingles britanico estadounidense
-        norteamericano americano canadiense chino japones coreano indio hindu ucraniano ruso polaco
-        portugues suizo belga holandes sueco turco filipino australiano nigeriano marroqui libanes
-        venezolana colombiana ecuatoriana boliviana chilena brasilena brasilera uruguaya paraguaya cubana
-        haitiana mexicana hondurena salvadorena guatemalteca panamena espanola italiana francesa alemana
-        inglesa britanica norteamericana americana japonesa coreana ucraniana rusa polaca portuguesa
-        holandesa sueca turca filipina venezolanos venezolanas colombianos colombianas ecuatorianos
-        ecuatorianas bolivianos bolivianas chilenos chilenas argentinos argentinas brasilenos brasileros
-        uruguayos paraguayos cubanos haitianos dominicanos mexicanos espanoles italianos franceses
-        alemanes ingleses estadounidenses chinos chinas japoneses coreanos rusos portugueses foreign
-        foreigner foreigners venezuelan colombian ecuadorian bolivian chilean argentinian argentine
-        brazilian cuban haitian mexican spanish italian french german british american canadian chinese
-        japanese korean ukrainian russian brasileira brasileiro estrangeiro estrangeira straniero
-        straniera etranger
-    """,
-    "s": "soy somos am are sono sou siendo ser naci nacido nacida",
-    "l": """
-        vivo vivimos resido residimos radico radicamos viviendo radicando residiendo residente residentes
-        radicado radicada radicados encuentro encontramos estoy estamos live living moro vivendo abito
-        habite
-    """,
-    "w": """
-        trabajando trabajamos laboro laboramos laborando work working lavoro trabalho trabalhando empleada
-    """,
-    "t": "trabajo trabajos empleo labor chamba pega curro job",
-    "v": "vive viven trabaja trabajan labora laboran reside residen esta estan radica lives works",
-    "q": """
-        quiero quisiera quisieramos deseo deseamos quiere quieren desea queremos pienso pensamos piensa
-        planeo planeamos gustaria interesa interesado interesada pretendo voy vamos va want would like
-        plan planning wish quero gostaria vorrei voglio voudrais decidi decidimos
-    """,
-    "g": """
-        ir irme irnos irse viajar viajo viajamos migrar emigrar migro salir mudarme mudarnos mudo postular
-        aplicar partir go move marcharme postulo voyme
-    """,
-    "k": "trabajar laborar emplearme emplearnos ejercer trabajarme lavorare trabalhar travailler",
-    "r": """
-        volver regresar retornar volvernos regresarnos regresarme volverme volverse retorno regreso vuelvo
-        vuelta regresamos volvemos retornamos regresando volviendo retornando return returning back voltar
-        tornare rentrer repatriar repatriarme repatriacion
-    """,
-    "R": """
-        volvi regrese retorne volvimos retornado retornada retornados retornante vuelto regresado returned
-        deportado deportada deportaron deportados repatriado repatriada
-    """,
-    "c": """
-        venir vengo venimos llegar ingresar ingreso entrar vine vino llegue llego viene vienen traer come
-        venirme
-    """,
-    "V": "visita vacaciones visitar paseo turismo turista holiday tourist fiestas",
-    "m": "no nunca tampoco ni jamas sin not never non nao",
-    "a": "trabaje vivi estuve labore trabajaba vivia estaba estuvimos worked lived residi",
-    "h": """
-        contratar contratamos contrate contrataron contratarlo contratarla contratando planilla empleador
-        empleadora hire hiring contratacion incorporar
-    """,
-    "e": """
-        trabajador trabajadora trabajadores trabajadoras empleado empleados colaborador colaboradora
-        colaboradores personal ingeniero profesional profesor docente tecnico cocinero worker workers
-        employee
-    """,
-    "p": """
-        hijo hija hijos hijas hermano hermana hermanos esposo esposa marido mujer mama papa madre padre
-        padres sobrino sobrina tio tia primo prima novio novia pareja conviviente amigo amiga cunado
-        cunada suegro suegra husband wife son daughter brother sister yerno nuera nieto nieta
-    """,
-    "b": """
-        busco buscar buscando conseguir encontrar oferta ofertas ofrecen ofrecieron ofrece visa visado
-        agencia convocatoria vacante reclutan reclutador
-    """,
-    "y": "anos ano meses years months anni semanas",
-    "D": "desde from dal",
-}
-LETTER = {
-    **dict.fromkeys(PERU, "P"),
-    **dict.fromkeys(ABROAD, "X"),
-    **{word: letter for letter, listed in PARTS.items() for word in listed.split()},
-}
+from classifier.parts import ABROAD, IN_PERU, LETTER, OTHER, SMALL, STOP
+from classifier.places import places
+from classifier.text import Words, is_word
 
 # Names are what the learner sees; each pattern is a run of parts with short, bounded gaps, so it is linear.
 PATTERNS = {
@@ -144,6 +46,7 @@ PATTERNS = {
     "lugar_fuera": r"X",
     "lugar_peru": r"P",
 }
+RELATION = "relacion:"
 _NOUN = re.compile(r"(?<=[db])t")
 _COMPILED = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
 
@@ -164,13 +67,27 @@ class Signal:
     last: int
 
 
-def signals(words: Words) -> tuple[Signal, ...]:
-    """Return the relations that the words state, each once, and their combination (which spans no words)."""
-    letters = "".join(LETTER.get(word, "_" if word[0].isalnum() else ".") for word in words.folded)
-    found = tuple(_first_of_each(_NOUN.sub("n", letters).replace("d", "-")))
+def parts_of(words: Words) -> str:
+    """Return one letter for each word: the part that it plays, or the place that it names."""
+    letters = [LETTER.get(word, OTHER if is_word(word) else STOP) for word in words.folded]
+    for first, last, in_peru in places(words.folded):
+        # A single word that plays a part is that part: "retorno" is no town here.
+        if last > first + 1 or letters[first] == OTHER:
+            letters[first:last] = (IN_PERU if in_peru else ABROAD) + SMALL * (last - first - 1)
+    return _NOUN.sub("n", "".join(letters)).replace("d", SMALL)
+
+
+def telling(parts: str) -> list[int]:
+    """Return where the words stand that play a part or name a place, and the ends of sentences."""
+    return [place for place, letter in enumerate(parts) if letter not in (SMALL, OTHER)]
+
+
+def signals(parts: str) -> tuple[Signal, ...]:
+    """Return the relations that the parts state, each once, and their combination (which spans no words)."""
+    found = tuple(_first_of_each(parts))
     names = {signal.name for signal in found}
     answers = (next((name for name in question if name in names), "nada") for question in _QUESTIONS)
-    return (*found, Signal("relacion:" + "+".join(answers), 0, 0))
+    return (*found, Signal(RELATION + "+".join(answers), 0, 0))
 
 
 def _first_of_each(letters: str) -> Iterator[Signal]:

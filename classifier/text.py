@@ -27,6 +27,7 @@ _INTRODUCED = re.compile(
     r"(?i:\b(me llamo|mi nombre es|my name is|meu nome é|mi chiamo|je m'appelle)) ((?:[^\W\d_]+[ ]?){1,4})"
 )
 _WORD = re.compile(r"\w+|[.,;:?!\n]")
+_WRITTEN_WORD = re.compile(r"[^\W\d_]+")
 
 # The commonest given names and surnames of Peru, without those that are also words of the trade or places
 # (Rosa, Flores, Cruz, León, Santa, Ángeles ...). Rare names never reach the vocabulary, because of min_df.
@@ -88,6 +89,11 @@ def mask(text: str) -> str:
         text = _MAIL.sub(f" {MAIL} ", text)
     text = _NUMBER.sub(lambda found: found[0] if found[0] in PUBLIC_NUMBERS else f" {NUMBER} ", text)
     return _INTRODUCED.sub(_mask_name, text)
+
+
+def masked(text: str) -> str:
+    """Return the text as it may be kept for learning: `mask`, and the names of the list hidden too."""
+    return _WRITTEN_WORD.sub(lambda found: NAME if fold(found[0]) in NAMES else found[0], mask(text))
 
 
 def _mask_name(found: re.Match[str]) -> str:

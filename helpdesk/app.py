@@ -30,10 +30,11 @@ from helpdesk.web.queue import queue
 from helpdesk.web.reply import reply
 from helpdesk.web.sending import sending
 from helpdesk.web.session import CATALOGUE, SETTINGS, db
+from helpdesk.web.sorter import sorter
 from helpdesk.web.supervisor import supervisor
 from helpdesk.web.ticket import ticket
 
-BLUEPRINTS = (health, queue, ticket, joining, reply, sending, original, ledger, mailboxes, supervisor)
+BLUEPRINTS = (health, queue, ticket, joining, reply, sending, original, ledger, mailboxes, sorter, supervisor)
 MAX_FORM_BYTES = 1_000_000
 FORM_PARTS = 50
 

@@ -157,6 +157,11 @@ class Settings(BaseSettings):
         return self.model or self.var / "model.skops"
 
     @property
+    def models_folder(self) -> Path:
+        """Where the files of the registered models are."""
+        return self.var / "models"
+
+    @property
     def mail_domain(self) -> str:
         """The domain of our Message-IDs."""
         return self.mail_from.rpartition("@")[2]

@@ -6,14 +6,18 @@ is still due at the next tick.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from helpdesk.db import utc_now
+from helpdesk.desk.learning import is_due
 from helpdesk.desk.previews import make_due
 from helpdesk.desk.reconcile import reconcile_due
 from helpdesk.desk.scans import scan_due
 from helpdesk.desk.sending import send_due
+from helpdesk.desk.unsorted import sort_waiting
 from helpdesk.desk.worker import Worker
 from helpdesk.mail.clamav import Scanner
 from helpdesk.mail.smtp import SmtpServer
@@ -63,6 +67,24 @@ def reconcile(worker: Worker) -> None:
     reconcile_due(worker.sessions, worker.filer, utc_now())
 
 
+def sort_late(worker: Worker) -> None:
+    """Sort what came while there was no model."""
+    sort_waiting(worker.sessions, worker.filer.sorter)
+
+
+def learn(worker: Worker) -> None:
+    """Train a new model when that is due, in a process of its own: it takes a minute of work and some memory."""
+    with worker.sessions.begin() as session:
+        due = is_due(session, utc_now())
+    if not due or worker.filer.stopping.is_set():
+        return
+    child = subprocess.Popen(LEARN)
+    while child.poll() is None:
+        if worker.filer.stopping.wait(1):
+            child.terminate()  # what it had begun is taken up again after its lease
+
+
+LEARN = [sys.executable, "-m", "helpdesk.cli", "model", "learn"]
 JOBS = (
     Job("intake", 1, intake),
     Job("filing", 1, filing),
@@ -70,4 +92,6 @@ JOBS = (
     Job("scan", 1, scan),
     Job("previews", 5, previews),
     Job("reconcile", 150, reconcile),
+    Job("sort_late", 15, sort_late),
+    Job("learn", 5, learn),
 )

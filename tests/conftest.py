@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from classifier import corpus_rows, train
+from classifier import corpus_rows, frozen_rows, train
 from helpdesk import db
 from helpdesk.accounts.users import Role, User, add_user
 from helpdesk.cli.database import seed
-from helpdesk.desk.sorting import Sorter
+from helpdesk.desk.sorter import Sorter
 from helpdesk.mail.sandbox import ParserProcess
 from helpdesk.settings import Settings
 from tests import chromium, clamd, dovecot
@@ -120,7 +120,7 @@ def model_path(pytestconfig: pytest.Config) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
             made = path.with_suffix(f".{os.getpid()}")
-            train(list(corpus_rows())).save(made)
+            train(corpus_rows(), calibrate=frozen_rows()).save(made)
             made.rename(path)
     return path
 

@@ -20,7 +20,7 @@ from helpdesk.desk.ledger import Folder, RawMail
 from helpdesk.desk.mailbox import Mailbox
 from helpdesk.desk.outbox import Outgoing
 from helpdesk.desk.sending import send_due
-from helpdesk.desk.sorting import Sorter
+from helpdesk.desk.sorter import Sorter
 from helpdesk.desk.ticket import Ticket
 from helpdesk.desk.worker import Worker, open_sessions_of
 from helpdesk.mail.imap import FetchedMail

@@ -46,6 +46,8 @@ class User(Base):
     demo: Mapped[bool] = mapped_column(default=False)
     fs_uniquifier: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    # When the person last looked at what became of the classifier; later decisions are news.
+    sorter_seen_at: Mapped[dt.datetime | None]
 
 
 class AccountRefused(HelpdeskError):

@@ -16,6 +16,7 @@ from helpdesk.cli.accounts import user
 from helpdesk.cli.database import db
 from helpdesk.cli.mail import mail
 from helpdesk.cli.mailbox import mailbox
+from helpdesk.cli.model import model
 from helpdesk.cli.processes import demo, web, worker
 from helpdesk.cli.sending import resume_sending
 from helpdesk.cli.sorting import classify, suggest
@@ -54,5 +55,5 @@ def main() -> None:
 
 
 mail.add_command(resume_sending)
-for command in (demo, web, worker, db, user, mailbox, mail, classify, suggest):
+for command in (demo, web, worker, db, user, mailbox, mail, model, classify, suggest):
     main.add_command(command)

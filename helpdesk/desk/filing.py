@@ -32,8 +32,10 @@ from helpdesk.desk.group import Item, is_believed, open_group, staff
 from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.lifecycle import MailState
 from helpdesk.desk.mailbox import Mailbox, MailboxKind
+from helpdesk.desk.models import in_use
 from helpdesk.desk.placing import place
-from helpdesk.desk.sorting import Sorter
+from helpdesk.desk.sorter import Sorter
+from helpdesk.desk.unsorted import note_sorter
 from helpdesk.errors import HelpdeskError
 from helpdesk.mail.sandbox import ParseFailed, ParserProcess
 from helpdesk.settings import Settings
@@ -102,10 +104,12 @@ class Filer:
             batch = ledger.claim(session, limit=BATCH, lease_s=self.settings.lease_s)
             ours = {*staff(session), *self.settings.own} if batch else set()
             files = set(session.scalars(_IMPORTS)) if batch else set()
+            model = in_use(session)
         failpoints.hit("after-filing-claim")
         items = [self._read(raw, ours, from_file=raw.mailbox_id in files) for raw in batch]
         failpoints.hit("after-parsing")
-        predictions = self.sorter.predict([_words(item) for item in items])
+        predictions = self.sorter.predict([_words(item) for item in items], model)
+        note_sorter(self.sessions, self.sorter)
         return [replace(item, prediction=found) for item, found in zip(items, predictions, strict=True)]
 
     def _read(self, raw: RawMail, ours: set[str], *, from_file: bool) -> Item:

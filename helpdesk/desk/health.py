@@ -17,6 +17,7 @@ from helpdesk.db import Base
 from helpdesk.desk.words import N_
 
 SMTP = "smtp"
+SORTER = "sorter"
 # One worker asks a service that was away; the others wait this long for what it finds, seconds.
 PROBE_S = 60
 
@@ -90,6 +91,11 @@ TROUBLES = {
     ),
     (SMTP, "sender"): Trouble(
         N_("El correo no sale: el servidor SMTP no acepta nuestra dirección. Las respuestas esperan.")
+    ),
+    (SORTER, "unusable"): Trouble(
+        N_(
+            "El clasificador no se puede usar: el correo llega sin clasificar. Se clasificará cuando haya un modelo."
+        )
     ),
     ("clamav", "unreachable"): Trouble(
         N_("El antivirus no responde: los adjuntos nuevos esperan su revisión."),

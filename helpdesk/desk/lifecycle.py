@@ -37,6 +37,15 @@ class OutgoingState(StrEnum):
     CANCELLED = "cancelled"  # taken back in time
 
 
+class ModelState(StrEnum):
+    """What a trained model is to the desk."""
+
+    CANDIDATE = "candidate"  # trained; nobody has decided about it
+    ACTIVE = "active"  # sorts the mail; there is one at most
+    REFUSED = "refused"  # was tried and was not better, or not to be trusted
+    RETIRED = "retired"  # sorted mail once
+
+
 Transitions = dict[StrEnum, frozenset[StrEnum]]
 
 TICKET: Transitions = {
@@ -73,7 +82,14 @@ OUTGOING: Transitions = {
     OutgoingState.SENT: frozenset(),
     OutgoingState.CANCELLED: frozenset(),
 }
-LIFECYCLES = {"ticket": TICKET, "mail": MAIL, "outgoing": OUTGOING}
+# A supervisor may bring any model back; what sorted mail once is never a candidate again.
+MODEL: Transitions = {
+    ModelState.CANDIDATE: frozenset({ModelState.ACTIVE, ModelState.REFUSED}),
+    ModelState.ACTIVE: frozenset({ModelState.RETIRED}),
+    ModelState.REFUSED: frozenset({ModelState.ACTIVE}),
+    ModelState.RETIRED: frozenset({ModelState.ACTIVE}),
+}
+LIFECYCLES = {"ticket": TICKET, "mail": MAIL, "outgoing": OUTGOING, "model": MODEL}
 
 
 def can_move(table: Transitions, before: StrEnum, after: StrEnum) -> bool:

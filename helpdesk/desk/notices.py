@@ -105,6 +105,9 @@ def why_not_acknowledge(ticket: Ticket, message: Message, budget: Budget, now: d
         return "lo reenvió una persona de la mesa: la dirección no está comprobada"
     if ticket.requester is None:
         return "no se conoce al remitente"
+    if ticket.urgency:
+        # A person answers it, and soon; and whoever holds somebody may be the one who reads the phone.
+        return "es urgente: la responde una persona"
     address = ticket.requester.email
     if address in settings.own:
         return "viene de nuestra propia dirección"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from classifier import LINES, NONE
@@ -23,9 +23,13 @@ class View:
     line: str | None = None
     status: str | None = TicketStatus.OPEN.value  # None: whatever it is
     assignee: str | None = None  # "me", "nobody" or None for everybody
+    urgent: bool = False
     review: bool = False  # only mail of strangers that an agent must look at
     search: str = ""
     page: int = 1
+
+
+_FIRST_TO_LAST = (Ticket.urgency.is_(None), Ticket.waiting_since, Ticket.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ def _filtered(query: Select[Ticket], view: View, user_id: int) -> Select[Ticket]
         query = query.where(Ticket.assignee_id == user_id)
     elif view.assignee == "nobody":
         query = query.where(Ticket.assignee_id.is_(None))
+    if view.urgent:
+        query = query.where(Ticket.urgency.is_not(None))
     if view.review:
         query = query.where(Ticket.review_of_id.is_not(None))
     if view.search:
@@ -70,13 +76,11 @@ def _escaped(search: str) -> str:
 
 
 def queue_page(session: Session, view: View, user_id: int) -> QueuePage:
-    """The tickets of a view. What is open comes longest waiting first; the rest, newest first."""
+    """The tickets of a view. What is open: the urgent, then who has waited longest; the rest, newest first."""
     query = select(Ticket).outerjoin(Ticket.requester).options(contains_eager(Ticket.requester))
     query = _filtered(query.options(joinedload(Ticket.assignee)), view, user_id)
     oldest_first = view.status == TicketStatus.OPEN.value
-    order = (
-        (Ticket.waiting_since, Ticket.id) if oldest_first else (Ticket.updated_at.desc(), Ticket.id.desc())
-    )
+    order = _FIRST_TO_LAST if oldest_first else (Ticket.updated_at.desc(), Ticket.id.desc())
     start = (max(view.page, 1) - 1) * PAGE_SIZE
     found = list(session.scalars(query.order_by(*order).offset(start).limit(PAGE_SIZE + 1)))
     return QueuePage(found[:PAGE_SIZE], len(found) > PAGE_SIZE)
@@ -84,12 +88,13 @@ def queue_page(session: Session, view: View, user_id: int) -> QueuePage:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Open tickets: by line filter, all, mine, nobody's, to be reviewed."""
+    """Open tickets: by line filter, all, mine, nobody's, urgent, to be reviewed."""
 
     lines: dict[str, int]
     all: int
     mine: int
     nobody: int
+    urgent: int
     review: int
 
 
@@ -101,17 +106,21 @@ def open_counts(session: Session, user_id: int) -> Counts:
         func.count(),
         func.count().filter(Ticket.assignee_id == user_id),
         func.count().filter(Ticket.assignee_id.is_(None)),
+        func.count().filter(Ticket.urgency.is_not(None)),
         func.count().filter(Ticket.review_of_id.is_not(None)),
     ).where(open_)
     rows = session.execute(query.group_by(Ticket.line)).all()
     lines = dict.fromkeys(LINE_FILTERS, 0) | {row[0] or UNSORTED: row[1] for row in rows}
-    every, mine, nobody, review = (sum(int(row[column] or 0) for row in rows) for column in range(1, 5))
-    return Counts(lines, every, mine, nobody, review)
+    every, mine, nobody, urgent, review = (
+        sum(int(row[column] or 0) for row in rows) for column in range(1, 6)
+    )
+    return Counts(lines, every, mine, nobody, urgent, review)
 
 
 def next_open(session: Session, after: Ticket, view: View, user_id: int) -> Ticket | None:
     """The ticket that comes after this one in a view of the queue, or its first one."""
     later = select(Ticket).outerjoin(Ticket.requester).where(Ticket.id != after.id)
-    query = _filtered(later, view, user_id).order_by(Ticket.waiting_since, Ticket.id)
-    following = query.where(Ticket.waiting_since >= after.waiting_since)
+    query = _filtered(later, view, user_id).order_by(*_FIRST_TO_LAST)
+    here = tuple_(literal(after.urgency is None), literal(after.waiting_since))
+    following = query.where(tuple_(Ticket.urgency.is_(None), Ticket.waiting_since) >= here)
     return session.scalar(following.limit(1)) or session.scalar(query.limit(1))

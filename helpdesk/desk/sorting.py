@@ -1,24 +1,20 @@
-"""Which line a ticket belongs to: the classifier's prediction with its reasons, and the agent's last word."""
+"""Which line a ticket belongs to, its kind, its urgency: the classifier's reading, and the agent's last word."""
 
 from __future__ import annotations
 
 import datetime as dt
-import logging
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 import classifier
-from classifier import LINES, NONE, ModelError, Text
+from classifier import KINDS, LINES, NONE, NOT_URGENT, URGENCIES
 from helpdesk.accounts.users import User
-from helpdesk.db import Base, append
+from helpdesk.db import JSON, Base, append
+from helpdesk.desk.lessons import Said, teach
 from helpdesk.desk.ticket import Ticket, record
 from helpdesk.errors import NotAllowed
-
-log = logging.getLogger(__name__)
 
 WORDS_KEPT = 8
 
@@ -35,46 +31,15 @@ class Prediction(Base):
     probability: Mapped[float]
     probabilities: Mapped[dict[str, Any]]
     why: Mapped[list[Any]]
+    # Relations that the message states (classifier/signals.py), each with its weight.
+    signs: Mapped[list[Any]] = mapped_column(default=list)
     abstained: Mapped[bool]
     model: Mapped[str]
+    # Its other answers (kind, urgency, topic), each with its probability.
+    also: Mapped[JSON] = mapped_column(default=dict)
     at: Mapped[dt.datetime]
 
     ticket: Mapped[Ticket] = relationship()
-
-
-class Sorter:
-    """The trained model, loaded when first needed and again when its file changes.
-
-    A missing or damaged model never stops intake: mail arrives unsorted and the log says why (T95).
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stamp: tuple[int, int] | None = None
-        self._model: classifier.Model | None = None
-
-    def predict(self, texts: Sequence[Text]) -> list[classifier.Prediction | None]:
-        """One prediction for each text, or None for each when there is no usable model."""
-        model = self._current()
-        return [None] * len(texts) if model is None else list(model.predict(texts))
-
-    def _current(self) -> classifier.Model | None:
-        try:
-            status = self._path.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
-        except FileNotFoundError:
-            stamp = None
-        if stamp != self._stamp or (stamp is None and self._model is None):
-            self._stamp = stamp
-            self._model = self._load()
-        return self._model
-
-    def _load(self) -> classifier.Model | None:
-        try:
-            return classifier.Model.load(self._path)
-        except ModelError as error:
-            log.error("mail arrives unsorted: %s", error)
-            return self._model  # the model in memory is still a good one
 
 
 def sort(
@@ -90,8 +55,13 @@ def sort(
         "probability": round(prediction.probability, 4),
         "probabilities": {label: round(value, 4) for label, value in prediction.probabilities.items()},
         "why": [[word, round(weight, 3)] for word, weight in prediction.why[:WORDS_KEPT]],
+        "signs": [[name, round(weight, 3)] for name, weight in prediction.signs],
         "abstained": prediction.abstained,
         "model": prediction.model,
+        "also": {
+            name: {"label": said.label, "probability": round(said.probability, 4)}
+            for name, said in prediction.also.items()
+        },
         "at": now,
     }
     append(session, Prediction, row)
@@ -107,12 +77,33 @@ def sort(
         probability=row["probability"],
         model=prediction.model,
     )
+    _read_further(session, ticket, prediction, now)
+
+
+def _read_further(
+    session: Session, ticket: Ticket, prediction: classifier.Prediction, now: dt.datetime
+) -> None:
+    """Take over the kind, the urgency and the topic, as far as the model knows them."""
+    said = {name: answer.label for name, answer in prediction.also.items()}
+    if (kind := said.get("kind")) in KINDS:
+        ticket.kind = kind
+    ticket.topic = said.get("topic")
+    urgency = said.get("urgency")
+    if urgency in URGENCIES and not ticket.automatic:
+        ticket.urgency = urgency
+        probability = round(prediction.also["urgency"].probability, 4)
+        record(session, ticket, "urgent", now=now, why=urgency, probability=probability)
 
 
 def prediction_of(session: Session, ticket: Ticket) -> Prediction | None:
     """The newest prediction of a ticket."""
     query = select(Prediction).where(Prediction.ticket_id == ticket.id)
     return session.scalar(query.order_by(Prediction.id.desc()).limit(1))
+
+
+def likeliest(prediction: Prediction) -> list[tuple[str, float]]:
+    """The lines with their probabilities, the likeliest first."""
+    return sorted(prediction.probabilities.items(), key=lambda pair: pair[1], reverse=True)
 
 
 def change_line(session: Session, ticket: Ticket, line: str | None, *, now: dt.datetime, actor: User) -> None:
@@ -124,3 +115,27 @@ def change_line(session: Session, ticket: Ticket, line: str | None, *, now: dt.d
     ticket.line = line
     ticket.line_by_agent = True
     ticket.updated_at = now
+    found = prediction_of(session, ticket)
+    said = Said(found.label, found.probability, found.abstained, found.model) if found else None
+    teach(session, ticket, line, said, now=now, actor=actor)
+
+
+def change_kind(session: Session, ticket: Ticket, kind: str, *, now: dt.datetime, actor: User) -> None:
+    """The agent decides what sort of matter it is. Raises NotAllowed for a kind that does not exist."""
+    if kind not in KINDS:
+        raise NotAllowed(f"No existe el tipo «{kind}».")
+    if kind != ticket.kind:
+        record(session, ticket, "kind_changed", now=now, actor=actor, before=ticket.kind, after=kind)
+        ticket.kind, ticket.updated_at = kind, now
+
+
+def change_urgency(
+    session: Session, ticket: Ticket, urgency: str | None, *, now: dt.datetime, actor: User
+) -> None:
+    """The agent decides whether it is urgent, and why. Raises NotAllowed for a reason that does not exist."""
+    if urgency is not None and urgency not in URGENCIES:
+        raise NotAllowed(f"No existe el motivo de urgencia «{urgency}».")
+    if urgency != ticket.urgency:
+        before, after = ticket.urgency or NOT_URGENT, urgency or NOT_URGENT
+        record(session, ticket, "urgency_changed", now=now, actor=actor, before=before, after=after)
+        ticket.urgency, ticket.updated_at = urgency, now

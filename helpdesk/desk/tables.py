@@ -5,9 +5,12 @@ from helpdesk.db import Base
 from helpdesk.desk.answers import Answer
 from helpdesk.desk.files import Attachment, Blob, Preview
 from helpdesk.desk.health import ServiceHealth
+from helpdesk.desk.learning import LearningRun
 from helpdesk.desk.ledger import RawMail
+from helpdesk.desk.lessons import Lesson
 from helpdesk.desk.mailbox import Mailbox
 from helpdesk.desk.message import Message
+from helpdesk.desk.models import SorterModel
 from helpdesk.desk.outbox import Outgoing
 from helpdesk.desk.reconcile import Reconciliation
 from helpdesk.desk.sorting import Prediction
@@ -21,6 +24,8 @@ __all__ = [
     "Attachment",
     "Blob",
     "Event",
+    "LearningRun",
+    "Lesson",
     "Mailbox",
     "Message",
     "NumberSeries",
@@ -32,6 +37,7 @@ __all__ = [
     "Reconciliation",
     "Requester",
     "ServiceHealth",
+    "SorterModel",
     "Suggestion",
     "Ticket",
     "TicketLink",

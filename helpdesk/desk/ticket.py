@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from classifier import LINES, NONE
+from classifier import KINDS, LINES, NONE, URGENCIES
 from helpdesk.accounts.users import User
 from helpdesk.db import JSON, Base, append
 from helpdesk.desk.lifecycle import TICKET, TicketStatus, check_can_move, state_check
@@ -54,8 +54,15 @@ class Ticket(Base):
     __table_args__ = (
         CheckConstraint(state_check(TicketStatus, "status"), name="status_known"),
         CheckConstraint(f"line in {(*LINES, NONE)}", name="line_known"),
+        CheckConstraint(f"kind in {KINDS}", name="kind_known"),
+        CheckConstraint(f"urgency in {URGENCIES}", name="urgency_known"),
         Index("ix_ticket_queue", "status", "line", "waiting_since"),
-        Index("ix_ticket_open", "waiting_since", postgresql_where=text("status = 'open'")),
+        Index(
+            "ix_ticket_open",
+            text("(urgency is null)"),
+            "waiting_since",
+            postgresql_where=text("status = 'open'"),
+        ),
         Index("ix_ticket_requester_id", "requester_id"),
         Index("ix_ticket_assignee_id", "assignee_id"),
         Index("ix_ticket_opened_at", "opened_at"),
@@ -68,6 +75,10 @@ class Ticket(Base):
     snippet: Mapped[str] = mapped_column(default="")
     line: Mapped[str | None]
     line_by_agent: Mapped[bool] = mapped_column(default=False)
+    kind: Mapped[str] = mapped_column(default=KINDS[0])
+    # Why it must be looked at before the others; null: it is not urgent.
+    urgency: Mapped[str | None]
+    topic: Mapped[str | None]
     status: Mapped[str] = mapped_column(default=TicketStatus.OPEN.value)
     automatic: Mapped[bool] = mapped_column(default=False)
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))

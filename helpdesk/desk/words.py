@@ -22,6 +22,58 @@ LINES_SHORT_ES = {
     "foreigner": N_("Extranjeros"),
     "none": N_("Fuera de ámbito"),
 }
+KINDS_ES = {
+    "consulta": N_("Consulta"),
+    "reclamo": N_("Reclamo"),
+    "queja": N_("Queja"),
+    "informacion_publica": N_("Información pública"),
+    "datos_personales": N_("Datos personales"),
+    "denuncia": N_("Denuncia"),
+}
+URGENCIES_ES = {
+    "trafficking": N_("Posible trata de personas"),
+    "violence": N_("Violencia o amenazas"),
+    "detention": N_("Persona detenida"),
+    "deadline": N_("Vence en pocos días"),
+}
+# The relations that classifier/signals.py finds, as the ticket page names them.
+SIGNS_ES = {
+    "soy_peruano": N_("dice ser peruano"),
+    "soy_extranjero": N_("dice ser extranjero"),
+    "peruano": N_("nombra a un peruano"),
+    "otra_nacionalidad": N_("nombra otra nacionalidad"),
+    "vivo_fuera": N_("vive fuera del Perú"),
+    "vivo_peru": N_("vive en el Perú"),
+    "trabajo_fuera": N_("trabaja fuera del Perú"),
+    "trabajo_peru": N_("trabaja en el Perú"),
+    "tiempo_fuera": N_("años fuera del Perú"),
+    "tiempo_peru": N_("años en el Perú"),
+    "estuve_fuera": N_("estuvo fuera del Perú"),
+    "quiero_volver": N_("quiere volver"),
+    "no_volver": N_("no quiere volver"),
+    "volver_peru": N_("vuelve al Perú"),
+    "volver_fuera": N_("vuelve a un lugar fuera del Perú"),
+    "ya_volvi": N_("ya volvió"),
+    "de_visita": N_("de visita"),
+    "ir_fuera": N_("va fuera del Perú"),
+    "quiero_ir": N_("quiere irse"),
+    "ir_a_peru": N_("viene al Perú"),
+    "busco_fuera": N_("busca trabajo fuera del Perú"),
+    "contratar_extranjero": N_("contratar a un extranjero"),
+    "pariente_fuera": N_("un familiar fuera del Perú"),
+    "pariente_peru": N_("un familiar en el Perú"),
+    "pariente_extranjero": N_("un familiar extranjero"),
+    "pariente_peruano": N_("un familiar peruano"),
+    "lugar_fuera": N_("nombra un lugar fuera del Perú"),
+    "lugar_peru": N_("nombra un lugar del Perú"),
+}
+NOT_URGENT_ES = N_("No es urgente")
+MODELS_ES = {
+    "candidate": N_("por decidir"),
+    "active": N_("en uso"),
+    "refused": N_("no se adoptó"),
+    "retired": N_("retirado"),
+}
 UNSORTED_ES = N_("Por clasificar")
 STATUSES_ES = {"open": N_("Abierta"), "waiting": N_("En espera"), "closed": N_("Cerrada")}
 OUTGOING_ES = {
@@ -85,6 +137,10 @@ EVENTS = {
     "sorted": N_("Clasificada"),
     "abstained": N_("Por clasificar: el clasificador no está seguro"),
     "not_sorted": N_("Sin clasificar"),
+    "sorted_late": N_("Clasificada después"),
+    "urgent": N_("Marcada como urgente"),
+    "urgency_changed": N_("Urgencia cambiada"),
+    "kind_changed": N_("Tipo cambiado"),
     "line_changed": N_("Línea cambiada"),
     "line_confirmed": N_("Línea confirmada"),
     "assigned": N_("Asignación"),

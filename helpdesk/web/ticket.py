@@ -21,7 +21,7 @@ from helpdesk.desk.lifecycle import TicketStatus
 from helpdesk.desk.message import Direction, Message
 from helpdesk.desk.outbox import queue_of_ticket
 from helpdesk.desk.reply import Draft
-from helpdesk.desk.sorting import change_line, prediction_of
+from helpdesk.desk.sorting import change_kind, change_line, change_urgency, likeliest, prediction_of
 from helpdesk.desk.suggestions import suggest, suggestions_of, withdraw
 from helpdesk.desk.ticket import (
     Ticket,
@@ -72,6 +72,7 @@ def ticket_page(row: Ticket, draft: Draft | None = None, error: str | None = Non
         messages=messages,
         outgoing=queue_of_ticket(session(), row),
         prediction=prediction_of(session(), row),
+        likeliest=likeliest,
         suggestions=suggestions_of(session(), row),
         answers=approved_answers(session()),
         users=assignable_users(session()),
@@ -149,6 +150,18 @@ def sort(number: str) -> Response:
             withdraw(session(), row)
             said = prediction_of(session(), row)
             suggest(session(), row, first, said.probabilities if said else None, catalogue(), now)
+
+    return act(row, decide)
+
+
+@ticket.post("/lectura")
+def read_further(number: str) -> Response:
+    """Decide the kind of matter, and whether it is urgent."""
+    row, kind, urgency = found(number), request.form.get("tipo", ""), request.form.get("urgencia") or None
+
+    def decide(now: Any, me: User) -> None:
+        change_kind(session(), row, kind, now=now, actor=me)
+        change_urgency(session(), row, urgency, now=now, actor=me)
 
     return act(row, decide)
 

@@ -23,7 +23,7 @@ from helpdesk.desk.answers import Catalogue
 from helpdesk.desk.filing import Counts, Filer
 from helpdesk.desk.intake import poll_one
 from helpdesk.desk.sending import send_due
-from helpdesk.desk.sorting import Sorter
+from helpdesk.desk.sorter import Sorter
 from helpdesk.mail.parse import parse
 from helpdesk.mail.parsed import ParsedMail
 from helpdesk.mail.sandbox import ParseFailed, ParserProcess

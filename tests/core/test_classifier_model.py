@@ -16,7 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier import DataError, Model, ModelError, Row, Text, corpus_rows, evaluate, train
-from classifier.features import WEIGHTS, Reading, Sorter, fit, read
+from classifier.features import (
+    LONGEST_PHRASE,
+    LONGEST_RELATION,
+    WEIGHTS,
+    Features,
+    Reading,
+    fit_features,
+    read,
+)
+from classifier.learner import Learner, fit
+from classifier.model import LABEL
 from classifier.modelfile import digest_of, pack
 from classifier.reasons import cells_of, contributions
 from tests.core.classifier_data import small_rows
@@ -76,51 +86,83 @@ def test_no_messages_get_no_predictions(model: Model) -> None:
     assert model.predict([]) == []
 
 
-def plain_matrix(sorter: Sorter, readings: list[Reading]) -> Any:
+def plain_matrix(features: Features, readings: list[Reading]) -> Any:
     """The feature matrix as scikit-learn's own vectorizers make it."""
-    blocks = [
-        WEIGHTS[name] * vectorizer.transform([reading.block_texts[name] for reading in readings])
-        for name, vectorizer in sorter.vectorizers.items()
-    ]
-    return np.hstack([block.toarray() for block in blocks])
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+    shapes: dict[str, dict[str, Any]] = {
+        "phrases": {"token_pattern": r"\S+", "ngram_range": (1, LONGEST_PHRASE)},
+        "letters": {"analyzer": "char_wb", "ngram_range": (3, 5)},
+        "marks": {"token_pattern": r"\S+", "binary": True},
+        "relations": {"token_pattern": r"\S+", "ngram_range": (1, LONGEST_RELATION)},
+    }
+    blocks = []
+    for name, block in features.blocks.items():
+        common = {"lowercase": False, "dtype": np.float32, "vocabulary": block.columns, **shapes[name]}
+        if block.idf is None:
+            vectorizer = CountVectorizer(**common)
+        else:
+            vectorizer = TfidfVectorizer(sublinear_tf=True, **common)
+            vectorizer.idf_ = block.idf
+        matrix = vectorizer.transform([reading.block_texts[name] for reading in readings])
+        blocks.append(WEIGHTS[name] * matrix.toarray())
+    return np.hstack(blocks)
 
 
 @pytest.fixture(scope="module")
-def corpus_sorter(model_path: Path) -> Sorter:
-    """The learner of the corpus' model."""
-    return Model.load(model_path).sorter
+def corpus_features(model_path: Path) -> Features:
+    """The features of the corpus' model."""
+    return Model.load(model_path).features
 
 
-def test_the_features_are_those_that_the_vectorizers_learned(corpus_sorter: Sorter) -> None:
-    texts = [row.text for row in list(corpus_rows())[::20]]
+def test_the_features_are_those_that_scikit_learns_vectorizers_find(corpus_features: Features) -> None:
+    texts = [row.text for row in list(corpus_rows())[::40]]
     readings = [read(text) for text in [*texts, Text(), Text("", "¡¿?!"), Text("", "ﷺ aͺb ﾞ _ x_1 hola hola")]]
-    np.testing.assert_array_equal(
-        corpus_sorter.matrix(readings).toarray(), plain_matrix(corpus_sorter, readings)
+    np.testing.assert_allclose(
+        corpus_features.matrix(readings).toarray(), plain_matrix(corpus_features, readings), rtol=1e-5
     )
 
 
 @given(st.text(max_size=60), st.text(max_size=200))
-def test_the_features_of_any_text_are_those_that_the_vectorizers_learned(
-    corpus_sorter: Sorter, subject: str, body: str
+def test_the_features_of_any_text_are_those_that_scikit_learns_vectorizers_find(
+    corpus_features: Features, subject: str, body: str
 ) -> None:
     readings = [read(Text(subject, body)), read(Text(body, f"Quiero volver, {body} quiero volver"))]
-    np.testing.assert_array_equal(
-        corpus_sorter.matrix(readings).toarray(), plain_matrix(corpus_sorter, readings)
+    np.testing.assert_allclose(
+        corpus_features.matrix(readings).toarray(), plain_matrix(corpus_features, readings), rtol=1e-5
     )
+
+
+def test_what_is_learned_in_a_fold_comes_from_its_own_messages() -> None:
+    readings = [read(Text("", f"common word{i % 7} other")) for i in range(40)]
+    features, counts = fit_features(readings)
+    fold = features.learned_from(counts[:20])
+    alone = fit_features(readings[:20])
+    own = alone[0].learned_from(alone[1])
+    shared = [term for term in own.blocks["phrases"].columns if term in fold.blocks["phrases"].columns]
+    assert "common" in shared
+    for term in shared:
+        one, other = fold.blocks["phrases"], own.blocks["phrases"]
+        assert one.idf is not None
+        assert other.idf is not None
+        assert one.idf[one.columns[term]] == pytest.approx(other.idf[other.columns[term]])
 
 
 @pytest.mark.parametrize("labels", [3, 2])
 def test_the_shares_of_all_words_add_up_to_the_score(labels: int) -> None:
     rows = [row for row in small_rows() if labels == 3 or row.label != "food"]
-    sorter = fit([read(row.text) for row in rows], [row.label for row in rows])
+    features, counts = fit_features([read(row.text) for row in rows])
+    features = features.learned_from(counts)
+    learner: Learner = fit(features.weigh(counts), [row.label for row in rows])
     reading = read(Text("Rain", "it rained, it rained in the kitchen"))
-    found = sorter.find(reading)
-    counts = sorter.count([found])
-    matrix = sorter.weigh(counts)
+    found = features.find(reading)
+    counts = features.count([found])
+    matrix = features.weigh(counts)
     [cells] = cells_of(counts, matrix)
-    added = contributions(sorter, found, cells, 1)
-    intercept = sorter.classifier.intercept_[1] if labels == 3 else sorter.classifier.intercept_[0] / 2
-    assert sum(added.values()) + intercept == pytest.approx(sorter.scores(matrix)[0, 1], abs=1e-4)
+    added = contributions(learner, found, cells, 1)
+    assert sum(added.values()) + learner.intercepts[1] == pytest.approx(
+        learner.scores(matrix)[0, 1], abs=1e-4
+    )
 
 
 def test_below_the_threshold_the_model_abstains_but_says_what_it_thought(model: Model) -> None:
@@ -178,7 +220,7 @@ def test_personal_data_are_not_in_the_model(tmp_path: Path) -> None:
     planted_model.save(tmp_path / "a.model")
     with zipfile.ZipFile(tmp_path / "a.model") as archive:
         state = skops.io.loads(archive.read("model.skops"), trusted=[])
-    vocabulary = {term for vectorizer in state["vectorizers"].values() for term in vectorizer.vocabulary_}
+    vocabulary = {term for terms in state["terms"].values() for term in terms.split("\n")}
     assert not [term for term in vocabulary for secret in ("zora", "raida", "0000", "987") if secret in term]
     (prediction,) = planted_model.predict([Text("", planted)])
     assert not [phrase for phrase, _ in prediction.why if "Zoraida" in phrase or "0" in phrase]
@@ -235,23 +277,24 @@ def test_a_changed_threshold_is_noticed(path: Path) -> None:
 
 def test_a_model_of_another_version_is_refused_by_name(model: Model, path: Path) -> None:
     versions = {**model.card["versions"], "scikit-learn": "0.1"}
-    path.write_bytes(pack(model.sorter, {**model.card, "versions": versions}))
+    path.write_bytes(pack(model.features, model.learners, {**model.card, "versions": versions}))
     with pytest.raises(ModelError, match=r"made with scikit-learn 0\.1, here is .*; train it again"):
         Model.load(path)
 
 
 def test_a_card_that_lacks_something_is_refused(model: Model, path: Path) -> None:
-    path.write_bytes(pack(model.sorter, {"versions": model.card["versions"], "id": "x"}))
+    path.write_bytes(pack(model.features, model.learners, {"versions": model.card["versions"], "id": "x"}))
     with pytest.raises(ModelError, match="incomplete"):
         Model.load(path)
 
 
 def test_a_model_with_a_foreign_type_is_refused_and_never_run(model: Model, path: Path) -> None:
-    sorter = fit([read(row.text) for row in small_rows()], [row.label for row in small_rows()])
-    sorter.vectorizers[
-        "letters"
-    ].analyzer = digest_of  # a function of ours stands for a function of an attacker
-    path.write_bytes(pack(sorter, model.card))
+    # A function of ours stands for a function of an attacker.
+    model.learners[LABEL].classifier.class_weight = digest_of
+    try:
+        path.write_bytes(pack(model.features, model.learners, model.card))
+    finally:
+        model.learners[LABEL].classifier.class_weight = "balanced"
     with pytest.raises(ModelError, match="not trusted"):
         Model.load(path)
 
@@ -285,15 +328,15 @@ def test_seventy_seven_labels_work_as_well_as_five() -> None:
 
 
 def test_the_corpus_teaches_the_lines_better_than_the_floor(model_path: Path) -> None:
-    metrics = Model.load(model_path).card["metrics"]
-    assert metrics["macro_f1"] > 0.64  # whole stories held out; 0.68 when the floor was set
-    assert metrics["ece"] < 0.08
-    assert metrics["precision_covered"] >= 0.85
-    assert metrics["coverage"] > 0.30
+    card = Model.load(model_path).card
+    assert card["rows"] >= 6_000
+    # Whole stories held out, many of them written to differ in one fact; the figures are in docs/classifier.md.
+    assert card["metrics"]["macro_f1"] > 0.70
+    assert card["metrics"]["ece"] < 0.05
 
 
 def test_the_corpus_model_is_small_and_fast_enough(model_path: Path) -> None:
-    assert model_path.stat().st_size < 5_000_000
+    assert model_path.stat().st_size < 30_000_000
     texts = [row.text for row in corpus_rows()[:100]]
     assert np.isfinite([found.probability for found in Model.load(model_path).predict(texts)]).all()
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from classifier.signals import signals
+from classifier.signals import parts_of, signals
 from classifier.text import LINK, MAIL, MAX_CHARS, NAME, NAMES, NUMBER, fold, mask, stem, words
 
 
@@ -62,7 +62,7 @@ def test_a_hostile_text_is_read_in_no_time() -> None:
     )
     started = time.perf_counter()
     for text in hostile:
-        signals(words(text))
+        signals(parts_of(words(text)))
     assert time.perf_counter() - started < 1.0
 
 
@@ -88,18 +88,18 @@ def test_only_the_beginning_of_a_long_text_is_read() -> None:
     ],
 )
 def test_a_relation_is_seen(written: str, signal: str) -> None:
-    assert signal in {found.name for found in signals(words(written))}
+    assert signal in {found.name for found in signals(parts_of(words(written)))}
 
 
 def test_the_same_words_the_other_way_round_are_another_relation() -> None:
-    into = signals(words("soy ecuatoriano y quiero trabajar en Perú"))
-    out = signals(words("soy peruano y quiero trabajar en Ecuador"))
+    into = signals(parts_of(words("soy ecuatoriano y quiero trabajar en Perú")))
+    out = signals(parts_of(words("soy peruano y quiero trabajar en Ecuador")))
     assert into[-1].name == "relacion:soy_extranjero+nada+ir_a_peru"
     assert out[-1].name == "relacion:soy_peruano+lugar_fuera+ir_fuera"
 
 
 def test_a_noun_is_not_taken_for_work_that_is_done_now() -> None:
-    assert "trabajo_fuera" not in {found.name for found in signals(words("un trabajo en Quito"))}
+    assert "trabajo_fuera" not in {found.name for found in signals(parts_of(words("un trabajo en Quito")))}
 
 
 def test_a_folded_word_is_never_empty_and_holds_no_space() -> None:

@@ -343,7 +343,7 @@ def test_what_was_set_aside_can_be_tried_again(desk: Desk) -> None:
 
 def test_T95_without_a_model_mail_arrives_unsorted(desk: Desk) -> None:
     desk.settings.model_path.exists()
-    from helpdesk.desk.sorting import Sorter
+    from helpdesk.desk.sorter import Sorter
 
     object.__setattr__(desk.worker.filer, "sorter", Sorter(desk.settings.var / "no-model.skops"))
     desk.file(mail())

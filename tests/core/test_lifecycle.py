@@ -13,6 +13,7 @@ from helpdesk.desk.lifecycle import (
     OUTGOING,
     TICKET,
     MailState,
+    ModelState,
     OutgoingState,
     TicketStatus,
     Transitions,
@@ -22,17 +23,24 @@ from helpdesk.desk.lifecycle import (
 )
 from helpdesk.errors import NotAllowed
 
-STATES: dict[str, type[StrEnum]] = {"ticket": TicketStatus, "mail": MailState, "outgoing": OutgoingState}
+STATES: dict[str, type[StrEnum]] = {
+    "ticket": TicketStatus,
+    "mail": MailState,
+    "outgoing": OutgoingState,
+    "model": ModelState,
+}
 # Where a life begins: a mail that is gone before it can be read is entered as such.
 BEGINNINGS: dict[str, set[StrEnum]] = {
     "ticket": {TicketStatus.OPEN},
     "mail": {MailState.RECEIVED, MailState.VANISHED},
     "outgoing": {OutgoingState.READY},
+    "model": {ModelState.CANDIDATE},
 }
 FINAL: dict[str, set[StrEnum]] = {
     "ticket": set(),
     "mail": {MailState.FILED, MailState.DUPLICATE, MailState.VANISHED, MailState.UNRELATED},
     "outgoing": {OutgoingState.SENT, OutgoingState.CANCELLED},
+    "model": set(),
 }
 
 

@@ -45,7 +45,7 @@ def test_the_ticket_shows_thread_prediction_with_words_and_three_suggestions(
     page = agent.get(f"/atenciones/{number}").text
     assert "quiero volver al Perú" in page
     assert re.search(r"<strong>[^<]+</strong> · \d+ %", page)
-    assert "por:" in page
+    assert re.search(r"<dt>Por</dt><dd><em>[^<]+</em>", page)
     assert page.count("data-answer=") == 3
     assert "Coincide en:" in page
 

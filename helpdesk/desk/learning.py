@@ -1,0 +1,300 @@
+"""Learning overnight: a challenger learns from the corpus and from the lessons, and is compared with the champion.
+
+In: when to learn, the comparison, the decision. Not in: the register (models.py) and the training itself
+(classifier). The challenger takes over only when it is better and nobody's words look like poison (T96); a person
+can always go back. One run a day: its row is the lock, so several workers train once, and a run that was killed
+is taken up again (F45).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ForeignKey, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+import classifier
+from classifier import Answer, Model, ModelError, Report, Text
+from classifier.evaluation import Progress
+from helpdesk.accounts.users import User
+from helpdesk.db import JSON, Base, Sessions, utc_now
+from helpdesk.desk import models
+from helpdesk.desk.lessons import Lesson, as_row, lessons, suspects
+from helpdesk.desk.message import Direction, Message
+from helpdesk.desk.models import NIGHTLY, SorterModel, model_file
+from helpdesk.desk.ticket import Ticket
+from helpdesk.settings import LIMA
+
+# At night, when nobody waits for the machine (Lima).
+NIGHT = range(2, 6)
+LEASE = dt.timedelta(minutes=20)
+
+# What the comparison looks at: the lessons of the last weeks, and the mail of the last month.
+RECENT = dt.timedelta(days=28)
+MONTH = dt.timedelta(days=30)
+MOST_MAILS = 5_000
+
+# Fewer new lessons teach nothing that could be told from chance.
+LESSONS_AT_LEAST = 20
+# The challenger must not lose more than this on the frozen set (macro-F1), whatever it wins elsewhere.
+MAY_LOSE = 0.005
+# Of the certain predictions that people looked at, more contradictions than this look like poison (T96).
+POISON_SHARE, POISON_AT_LEAST = 0.15, 12
+
+
+class LearningRun(Base):
+    """One night's training. `outcome` is null while it is to be done or under way."""
+
+    __tablename__ = "learning_run"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    day: Mapped[dt.date] = mapped_column(unique=True)
+    asked_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    asked_at: Mapped[dt.datetime]
+    lease_until: Mapped[dt.datetime | None]
+    finished_at: Mapped[dt.datetime | None]
+    outcome: Mapped[str | None]
+    model_id: Mapped[str | None] = mapped_column(ForeignKey("sorter_model.id"))
+    withheld: Mapped[int] = mapped_column(default=0)
+
+    asked_by: Mapped[User | None] = relationship()
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good a model is on a set of rows."""
+
+    rows: int
+    macro_f1: float
+    accuracy: float
+    precision_covered: float
+    coverage: float
+
+    @classmethod
+    def of(cls, report: Report) -> Quality:
+        """What a report says."""
+        return cls(report.rows, report.macro_f1, report.accuracy, report.precision_covered, report.coverage)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the decision is made of: the frozen set, the last weeks' lessons, and what speaks of poison."""
+
+    frozen_before: Quality
+    frozen_after: Quality
+    recent: int
+    recent_right_before: int
+    recent_right_after: int
+    new_lessons: int
+    withheld: int
+    certain: int
+    contradicted: int
+    last_month: JSON = field(default_factory=dict)
+
+    def decide(self) -> tuple[bool, str]:
+        """Whether the challenger takes over, and why (or why not)."""
+        if self.contradicted >= POISON_AT_LEAST and self.contradicted > POISON_SHARE * self.certain:
+            return False, (
+                f"las correcciones contradicen demasiadas veces lo que era seguro "
+                f"({self.contradicted} de {self.certain}): revíselas antes de que enseñen"
+            )
+        lost = self.frozen_before.macro_f1 - self.frozen_after.macro_f1
+        if lost > MAY_LOSE:
+            return False, f"pierde {lost * 100:.1f} puntos en los mensajes de control"
+        won = self.recent_right_after - self.recent_right_before
+        if won < 0:
+            return False, f"acierta {-won} menos de los {self.recent} correos revisados"
+        gained = -lost * self.frozen_after.rows + won
+        if gained <= 0.5:  # less than one message: a tie
+            return False, "no es mejor que el modelo en uso"
+        return True, f"acierta {won} más de los {self.recent} correos revisados y no pierde en los de control"
+
+
+def ask(session: Session, *, now: dt.datetime, actor: User | None) -> None:
+    """Somebody wants the training of today now, whether or not it ran already."""
+    day = now.astimezone(LIMA).date()
+    again = {
+        "asked_by_id": actor.id if actor else None,
+        "asked_at": now,
+        "lease_until": None,
+        "finished_at": None,
+        "outcome": None,
+    }
+    new = insert(LearningRun).values(day=day, withheld=0, **again)
+    session.execute(new.on_conflict_do_update(index_elements=["day"], set_=again))
+
+
+def is_due(session: Session, now: dt.datetime) -> bool:
+    """Whether a training waits: it is night and today's was not begun, or somebody asked, or a run was killed."""
+    local = now.astimezone(LIMA)
+    if local.hour in NIGHT:
+        new = insert(LearningRun).values(day=local.date(), asked_at=now, withheld=0)
+        session.execute(new.on_conflict_do_nothing())
+    return session.scalar(select(LearningRun.id).where(*_open(now)).limit(1)) is not None
+
+
+def _open(now: dt.datetime) -> tuple[Any, ...]:
+    return (
+        LearningRun.finished_at.is_(None),
+        or_(LearningRun.lease_until.is_(None), LearningRun.lease_until < now),
+    )
+
+
+def claim(session: Session, now: dt.datetime) -> int | None:
+    """Take the training that is due; None when there is none. Nobody else takes it within the lease."""
+    query = select(LearningRun).where(*_open(now)).order_by(LearningRun.id).limit(1)
+    run = session.scalar(query.with_for_update(skip_locked=True))
+    if run is None:
+        return None
+    run.lease_until = now + LEASE
+    return run.id
+
+
+def last_run(session: Session) -> LearningRun | None:
+    """The newest run."""
+    return session.scalar(select(LearningRun).order_by(LearningRun.id.desc()).limit(1))
+
+
+def learn(sessions: Sessions, folder: Path, *, progress: Progress | None = None) -> str | None:
+    """Do the training that is due: train, compare, decide. Returns its outcome in words, or None: nothing was due."""
+    with sessions.begin() as session:
+        run_id = claim(session, utc_now())
+    if run_id is None:
+        return None
+    outcome, model_id, withheld = _learn(sessions, folder, progress)
+    with sessions.begin() as session:
+        run = session.get(LearningRun, run_id, with_for_update=True)
+        assert run is not None
+        run.finished_at, run.outcome, run.model_id, run.withheld = utc_now(), outcome, model_id, withheld
+    return outcome
+
+
+def _learn(sessions: Sessions, folder: Path, progress: Progress | None) -> tuple[str, str | None, int]:
+    began = utc_now()
+    with sessions() as session:
+        champion_row = models.active_model(session)
+        if champion_row is None:
+            return "no hay un modelo en uso con el cual comparar", None, 0
+        taught = lessons(session)
+        mails = _last_month(session, began)
+    new = [lesson for lesson in taught if lesson.at > champion_row.learned_until]
+    if len(new) < LESSONS_AT_LEAST:
+        return f"faltan correcciones: hay {len(new)} nuevas de {LESSONS_AT_LEAST}", None, 0
+    try:
+        champion = Model.load(model_file(folder, champion_row.id), sha256=champion_row.sha256)
+    except ModelError as error:
+        return f"el modelo en uso no se puede leer: {error}", None, 0
+    held = suspects(taught)
+    used = [lesson for lesson in taught if lesson.user_id not in held]
+    rows = [*classifier.corpus_rows(), *map(as_row, used)]
+    challenger, unseen = classifier.train_and_hold_out(
+        rows, calibrate=classifier.frozen_rows(), progress=progress
+    )
+    if challenger.id == champion.id:
+        return "nada nuevo que aprender", None, len(taught) - len(used)
+    answers = unseen[len(rows) - len(used) :]
+    trial = compare(champion, champion_row, challenger, used, answers, taught, mails, began)
+    takes_over, why = trial.decide()
+    digest = challenger.save(model_file(folder, challenger.id))
+    with sessions.begin() as session:
+        row = models.register(
+            session,
+            challenger,
+            digest,
+            origin=NIGHTLY,
+            now=began,
+            lessons=len(used),
+            trial=asdict(trial),
+        )
+        row.sha256 = digest
+        now = utc_now()
+        still = models.active_model(session)
+        if takes_over and still is not None and still.id == champion.id:
+            models.activate(session, row, now=now, why=why)
+        elif row.state == "candidate":
+            models.refuse(session, row, now=now, why=why)
+    outcome = (
+        f"empezó a clasificar el modelo {challenger.id}: {why}" if takes_over else f"no se adoptó: {why}"
+    )
+    return outcome, challenger.id, len(taught) - len(used)
+
+
+def compare(
+    champion: Model,
+    champion_row: SorterModel,
+    challenger: Model,
+    used: Sequence[Lesson],
+    answers: Sequence[Answer],
+    taught: Sequence[Lesson],
+    mails: Sequence[Text],
+    now: dt.datetime,
+) -> Trial:
+    """Compare the two. `answers` are the challenger's on the lessons `used`, each made without having seen it.
+
+    The champion is asked again about what it has not learned; of what it may have learned, what counts is what it
+    (or the one before it) said when the mail came.
+    """
+    frozen = classifier.frozen_rows()
+    recent = [
+        (lesson, answer) for lesson, answer in zip(used, answers, strict=True) if lesson.at > now - RECENT
+    ]
+    asked = champion.predict([Text(lesson.subject, lesson.body) for lesson, _ in recent])
+    before = [
+        said.label if lesson.at > champion_row.learned_until or lesson.predicted is None else lesson.predicted
+        for (lesson, _), said in zip(recent, asked, strict=True)
+    ]
+    window = [lesson for lesson in taught if lesson.at > now - RECENT]
+    certain = [lesson for lesson in window if lesson.predicted is not None and not lesson.abstained]
+    return Trial(
+        frozen_before=Quality.of(classifier.evaluate(champion, frozen)),
+        frozen_after=Quality.of(classifier.evaluate(challenger, frozen)),
+        recent=len(recent),
+        recent_right_before=sum(
+            guess == lesson.label for guess, (lesson, _) in zip(before, recent, strict=True)
+        ),
+        recent_right_after=sum(answer.label == lesson.label for lesson, answer in recent),
+        new_lessons=sum(lesson.at > champion_row.learned_until for lesson in used),
+        withheld=len(taught) - len(used),
+        certain=len(certain),
+        contradicted=sum(lesson.contradicts_certainty for lesson in certain),
+        last_month=what_would_change(champion, challenger, mails),
+    )
+
+
+def what_would_change(champion: Model, challenger: Model, mails: Sequence[Text]) -> JSON:
+    """What the challenger would have done with some mails, compared with the champion."""
+    pairs = [
+        (one.line or "unsorted", other.line or "unsorted")
+        for one, other in zip(champion.predict(mails), challenger.predict(mails), strict=True)
+    ]
+    moved = Counter(pair for pair in pairs if pair[0] != pair[1])
+    return {
+        "mails": len(pairs),
+        "same": sum(before == after for before, after in pairs),
+        "unsorted_before": sum(before == "unsorted" for before, _ in pairs),
+        "unsorted_after": sum(after == "unsorted" for _, after in pairs),
+        "moved": [[before, after, count] for (before, after), count in moved.most_common(12)],
+    }
+
+
+def _last_month(session: Session, now: dt.datetime) -> list[Text]:
+    """The first messages of the last month's tickets, as the classifier reads them."""
+    first = (
+        select(func.min(Message.id))
+        .join(Ticket, Ticket.id == Message.ticket_id)
+        .where(
+            Message.direction == Direction.INBOUND.value,
+            Ticket.opened_at > now - MONTH,
+            Ticket.automatic.is_(False),
+        )
+        .group_by(Message.ticket_id)
+    )
+    query = select(Message.subject, Message.new_text, Message.text).where(Message.id.in_(first))
+    found = session.execute(query.order_by(Message.id.desc()).limit(MOST_MAILS))
+    return [Text(subject, new_text or text) for subject, new_text, text in found]

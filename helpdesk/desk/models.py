@@ -1,0 +1,193 @@
+"""The trained models that the desk knows: which one sorts the mail, its digest, and the way back to another.
+
+In: the register, its files, the steps of a model's life. Not in: sorting with a model (sorter.py), training one
+and judging it (learning.py). A file is named after its model and never written twice; which one is used is a row
+of the database, so all workers change over at the same time and nobody reads half a file (F44).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+import classifier
+from classifier import ModelError
+from helpdesk.accounts.users import User
+from helpdesk.db import JSON, Base
+from helpdesk.desk.lifecycle import MODEL, ModelState, check_can_move, state_check
+from helpdesk.errors import NotAllowed
+
+BY_HAND, NIGHTLY = "hand", "nightly"
+
+
+class SorterModel(Base):
+    """One trained model. `trial` holds how it compared with the model before it, `why` the last decision's reason."""
+
+    __tablename__ = "sorter_model"
+    __table_args__ = (
+        CheckConstraint(state_check(ModelState, "state"), name="state_known"),
+        Index("uq_sorter_model_active", "state", unique=True, postgresql_where=text("state = 'active'")),
+        Index("ix_sorter_model_decided_at", "decided_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str]
+    state: Mapped[str] = mapped_column(default=ModelState.CANDIDATE.value)
+    origin: Mapped[str]
+    card: Mapped[JSON] = mapped_column(default=dict)
+    trial: Mapped[JSON] = mapped_column(default=dict)
+    lessons: Mapped[int] = mapped_column(default=0)
+    # Lessons decided before this moment may have been learned; later ones were not.
+    learned_until: Mapped[dt.datetime]
+    made_at: Mapped[dt.datetime]
+    decided_at: Mapped[dt.datetime]
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    why: Mapped[str] = mapped_column(default="")
+
+    decided_by: Mapped[User | None] = relationship()
+
+
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """The model that sorts now: its name and what its file must be."""
+
+    id: str
+    sha256: str
+
+
+def model_file(folder: Path, id_: str) -> Path:
+    """Where a registered model's file is."""
+    return folder / f"{id_}.model"
+
+
+def in_use(session: Session) -> InUse | None:
+    """The active model, or None when none was ever registered."""
+    query = select(SorterModel.id, SorterModel.sha256).where(SorterModel.state == ModelState.ACTIVE.value)
+    row = session.execute(query).one_or_none()
+    return InUse(*row) if row else None
+
+
+def active_model(session: Session) -> SorterModel | None:
+    """The row of the active model."""
+    return session.scalar(select(SorterModel).where(SorterModel.state == ModelState.ACTIVE.value))
+
+
+def known_models(session: Session, limit: int = 30) -> list[SorterModel]:
+    """The models, the active one first, then the newest decisions."""
+    active = SorterModel.state == ModelState.ACTIVE.value
+    return list(
+        session.scalars(
+            select(SorterModel).order_by(active.desc(), SorterModel.decided_at.desc()).limit(limit)
+        )
+    )
+
+
+def register(
+    session: Session,
+    model: classifier.Model,
+    sha256: str,
+    *,
+    origin: str,
+    now: dt.datetime,
+    lessons: int = 0,
+    trial: JSON | None = None,
+) -> SorterModel:
+    """Write down a model whose file is in its place. One that is known already is returned as it is."""
+    known = session.get(SorterModel, model.id)
+    if known is not None:
+        return known
+    row = SorterModel(
+        id=model.id,
+        sha256=sha256,
+        origin=origin,
+        card=model.card,
+        trial=trial or {},
+        lessons=lessons,
+        learned_until=now,
+        made_at=now,
+        decided_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def take_in(session: Session, folder: Path, path: Path, now: dt.datetime) -> SorterModel:
+    """Register the model of a file: its copy is kept beside the others. Raises ModelError for an unusable file."""
+    model = classifier.Model.load(path)
+    known = session.get(SorterModel, model.id)
+    place = model_file(folder, model.id)
+    if known is not None and place.exists():
+        return known
+    digest = model.save(place)
+    row = register(session, model, digest, origin=BY_HAND, now=now)
+    row.sha256 = digest
+    return row
+
+
+def activate(
+    session: Session, row: SorterModel, *, now: dt.datetime, why: str, actor: User | None = None
+) -> None:
+    """Let this model sort the mail from now on; the one before it is retired. Raises NotAllowed."""
+    current = session.scalar(
+        select(SorterModel).where(SorterModel.state == ModelState.ACTIVE.value).with_for_update()
+    )
+    if current is not None and current.id == row.id:
+        return
+    check_can_move(MODEL, ModelState(row.state), ModelState.ACTIVE)
+    if current is not None:
+        check_can_move(MODEL, ModelState(current.state), ModelState.RETIRED)
+        current.state, current.decided_at = ModelState.RETIRED.value, now
+        session.flush()  # there is one active model at any moment
+    row.state, row.decided_at, row.why = ModelState.ACTIVE.value, now, why
+    row.decided_by_id = actor.id if actor else None
+
+
+def refuse(session: Session, row: SorterModel, *, now: dt.datetime, why: str) -> None:
+    """Write down that a candidate does not take over, and why. Raises NotAllowed."""
+    check_can_move(MODEL, ModelState(row.state), ModelState.REFUSED)
+    row.state, row.decided_at, row.why = ModelState.REFUSED.value, now, why
+    session.flush()
+
+
+def bring_back(session: Session, id_: str, folder: Path, *, now: dt.datetime, actor: User) -> SorterModel:
+    """A supervisor chooses a model. Raises NotAllowed for one that is unknown or whose file cannot be used."""
+    row = session.get(SorterModel, id_, with_for_update=True)
+    if row is None:
+        raise NotAllowed("Ese modelo no está registrado.")
+    try:
+        classifier.Model.load(model_file(folder, id_), sha256=row.sha256)
+    except ModelError as error:
+        raise NotAllowed(f"El archivo de ese modelo no se puede usar ({error}).") from error
+    activate(session, row, now=now, why="lo eligió una persona", actor=actor)
+    return row
+
+
+def adopt(session: Session, folder: Path, path: Path, now: dt.datetime) -> str | None:
+    """At the start of a worker: see to it that there is a model to sort with; the reason when there is none.
+
+    The set-up's own file (`path`) is taken when nothing is registered, or when the registered model's file cannot
+    be read any more (another version of scikit-learn or of the features).
+    """
+    row = active_model(session)
+    if row is not None:
+        try:
+            classifier.Model.load(model_file(folder, row.id), sha256=row.sha256)
+            return None
+        except ModelError as error:
+            trouble = str(error)
+    else:
+        trouble = ""
+    try:
+        found = take_in(session, folder, path, now)
+    except ModelError as error:
+        return trouble or str(error)
+    if row is not None and found.id == row.id:
+        return trouble
+    why = f"el anterior no se podía usar ({trouble})" if trouble else "el primero"
+    activate(session, found, now=now, why=why)
+    return None

@@ -1,0 +1,98 @@
+"""The supervisor's view of the sorter: can it be trusted, what has it learned, and the way back."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext
+from sqlalchemy import func, select
+from werkzeug.wrappers import Response
+
+from helpdesk.accounts.sign_in import needs
+from helpdesk.accounts.users import Role
+from helpdesk.db import utc_now
+from helpdesk.desk.health import SORTER, trouble_with
+from helpdesk.desk.learning import LESSONS_AT_LEAST, ask, last_run
+from helpdesk.desk.lessons import Lesson, lessons, suspects
+from helpdesk.desk.models import SorterModel, active_model, bring_back, known_models
+from helpdesk.errors import NotAllowed
+from helpdesk.reports.sorting import sorting_figures
+from helpdesk.web.session import agent, session, settings
+
+sorter = Blueprint("sorter", __name__, url_prefix="/clasificador")
+
+PERIODS_DAYS = (7, 30, 90)
+DEFAULT_DAYS = 30
+
+
+def news() -> int:
+    """How many decisions about models the supervisor has not looked at yet."""
+    seen = agent().sorter_seen_at or agent().created_at
+    query = select(func.count()).select_from(SorterModel).where(SorterModel.decided_at > seen)
+    return session().scalar(query) or 0
+
+
+@sorter.app_context_processor
+def page_context() -> dict[str, object]:
+    """What every page's header shows."""
+    return {"sorter_news": news}
+
+
+@sorter.get("")
+@needs(Role.SUPERVISOR)
+def show() -> str:
+    """The figures of a period, the models, the last training."""
+    days = request.args.get("dias", DEFAULT_DAYS, type=int)
+    days = days if days in PERIODS_DAYS else DEFAULT_DAYS
+    now, me = utc_now(), agent()
+    seen_before = me.sorter_seen_at or me.created_at
+    active = active_model(session())
+    new = select(func.count()).select_from(Lesson)
+    if active is not None:
+        new = new.where(Lesson.at > active.learned_until)
+    taught = lessons(session())
+    held = suspects(taught)
+    page = render_template(
+        "sorter.html",
+        figures=sorting_figures(session(), since=now - dt.timedelta(days=days), now=now),
+        days=days,
+        periods=PERIODS_DAYS,
+        active=active,
+        models=known_models(session()),
+        seen_before=seen_before,
+        run=last_run(session()),
+        new_lessons=session().scalar(new) or 0,
+        lessons_needed=LESSONS_AT_LEAST,
+        suspects=sorted({lesson.user.name for lesson in taught if lesson.user_id in held}),
+        trouble=trouble_with(session(), SORTER),
+    )
+    me.sorter_seen_at = now
+    session().commit()
+    return page
+
+
+@sorter.post("/entrenar")
+@needs(Role.SUPERVISOR)
+def train() -> Response:
+    """Ask for a training now; a worker does it."""
+    ask(session(), now=utc_now(), actor=agent())
+    session().commit()
+    flash(gettext("El entrenamiento empieza en unos segundos; esta página dirá cómo terminó."), "fine")
+    return redirect(url_for("sorter.show"))
+
+
+@sorter.post("/modelos/<id_>/usar")
+@needs(Role.SUPERVISOR)
+def use(id_: str) -> Response:
+    """Let another model sort the mail."""
+    try:
+        row = bring_back(session(), id_, settings().models_folder, now=utc_now(), actor=agent())
+        name = row.id
+    except NotAllowed as error:
+        session().rollback()
+        flash(str(error), "error")
+        return redirect(url_for("sorter.show"))
+    session().commit()
+    flash(gettext("Desde ahora clasifica el modelo %(id)s.", id=name), "fine")
+    return redirect(url_for("sorter.show"))
