@@ -18,7 +18,7 @@ FROZEN = Path(__file__).parent / "frozen"
 TEXT_COLUMNS = ("subject", "body")
 LABEL_COLUMN = "line"
 GROUP_COLUMN = "story"
-ALSO_COLUMNS = ("kind", "urgency", "topic")
+ALSO_COLUMNS = ("kind", "language", "topic", "urgency")
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 _LONGEST_FIELD = 16 * 1024 * 1024
 

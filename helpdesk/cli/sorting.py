@@ -108,6 +108,10 @@ def _row(prediction: Prediction) -> dict[str, Any]:
         "why": [[word, round(weight, 3)] for word, weight in prediction.why],
         "abstained": prediction.abstained,
         "model": prediction.model,
+        "also": {
+            name: {"label": said.label, "probability": round(said.probability, 4)}
+            for name, said in sorted(prediction.also.items())
+        },
     }
 
 

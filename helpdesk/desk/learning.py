@@ -20,12 +20,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 import classifier
-from classifier import Answer, Model, ModelError, Report, Text
+from classifier import Answer, Model, ModelError, Report, Row, Text
 from classifier.evaluation import Progress
 from helpdesk.accounts.users import User
 from helpdesk.db import JSON, Base, Sessions, utc_now
 from helpdesk.desk import models
 from helpdesk.desk.lessons import Lesson, as_row, lessons, suspects
+from helpdesk.desk.lifecycle import ModelState
 from helpdesk.desk.message import Direction, Message
 from helpdesk.desk.models import NIGHTLY, SorterModel, model_file
 from helpdesk.desk.ticket import Ticket
@@ -45,7 +46,20 @@ LESSONS_AT_LEAST = 20
 # The challenger must not lose more than this on the frozen set (macro-F1), whatever it wins elsewhere.
 MAY_LOSE = 0.005
 # Of the certain predictions that people looked at, more contradictions than this look like poison (T96).
-POISON_SHARE, POISON_AT_LEAST = 0.15, 12
+POISON_SHARE, POISON_AT_LEAST = 0.20, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What every model learns besides the lessons, and what every model is measured on."""
+
+    corpus: Sequence[Row]
+    frozen: Sequence[Row]
+
+    @classmethod
+    def ours(cls) -> Material:
+        """The repository's corpus and its frozen messages."""
+        return cls(classifier.corpus_rows(), classifier.frozen_rows())
 
 
 class LearningRun(Base):
@@ -161,13 +175,19 @@ def last_run(session: Session) -> LearningRun | None:
     return session.scalar(select(LearningRun).order_by(LearningRun.id.desc()).limit(1))
 
 
-def learn(sessions: Sessions, folder: Path, *, progress: Progress | None = None) -> str | None:
+def learn(
+    sessions: Sessions,
+    folder: Path,
+    *,
+    material: Material | None = None,
+    progress: Progress | None = None,
+) -> str | None:
     """Do the training that is due: train, compare, decide. Returns its outcome in words, or None: nothing was due."""
     with sessions.begin() as session:
         run_id = claim(session, utc_now())
     if run_id is None:
         return None
-    outcome, model_id, withheld = _learn(sessions, folder, progress)
+    outcome, model_id, withheld = _learn(sessions, folder, material or Material.ours(), progress)
     with sessions.begin() as session:
         run = session.get(LearningRun, run_id, with_for_update=True)
         assert run is not None
@@ -175,7 +195,9 @@ def learn(sessions: Sessions, folder: Path, *, progress: Progress | None = None)
     return outcome
 
 
-def _learn(sessions: Sessions, folder: Path, progress: Progress | None) -> tuple[str, str | None, int]:
+def _learn(
+    sessions: Sessions, folder: Path, material: Material, progress: Progress | None
+) -> tuple[str, str | None, int]:
     began = utc_now()
     with sessions() as session:
         champion_row = models.active_model(session)
@@ -183,23 +205,23 @@ def _learn(sessions: Sessions, folder: Path, progress: Progress | None) -> tuple
             return "no hay un modelo en uso con el cual comparar", None, 0
         taught = lessons(session)
         mails = _last_month(session, began)
-    new = [lesson for lesson in taught if lesson.at > champion_row.learned_until]
-    if len(new) < LESSONS_AT_LEAST:
-        return f"faltan correcciones: hay {len(new)} nuevas de {LESSONS_AT_LEAST}", None, 0
+    held = suspects(taught)
+    used = [lesson for lesson in taught if lesson.user_id not in held]
+    withheld = len(taught) - len(used)
+    new = sum(lesson.at > champion_row.learned_until for lesson in used)
+    if new < LESSONS_AT_LEAST:
+        apart = f", {withheld} apartadas por contradecir lo seguro" if withheld else ""
+        return f"faltan correcciones: hay {new} nuevas de {LESSONS_AT_LEAST}{apart}", None, withheld
     try:
         champion = Model.load(model_file(folder, champion_row.id), sha256=champion_row.sha256)
     except ModelError as error:
-        return f"el modelo en uso no se puede leer: {error}", None, 0
-    held = suspects(taught)
-    used = [lesson for lesson in taught if lesson.user_id not in held]
-    rows = [*classifier.corpus_rows(), *map(as_row, used)]
-    challenger, unseen = classifier.train_and_hold_out(
-        rows, calibrate=classifier.frozen_rows(), progress=progress
-    )
+        return f"el modelo en uso no se puede leer: {error}", None, withheld
+    rows = [*material.corpus, *map(as_row, used)]
+    challenger, unseen = classifier.train_and_hold_out(rows, calibrate=material.frozen, progress=progress)
     if challenger.id == champion.id:
-        return "nada nuevo que aprender", None, len(taught) - len(used)
+        return "nada nuevo que aprender", None, withheld
     answers = unseen[len(rows) - len(used) :]
-    trial = compare(champion, champion_row, challenger, used, answers, taught, mails, began)
+    trial = compare(champion, champion_row, challenger, used, answers, taught, material.frozen, mails, began)
     takes_over, why = trial.decide()
     digest = challenger.save(model_file(folder, challenger.id))
     with sessions.begin() as session:
@@ -217,12 +239,12 @@ def _learn(sessions: Sessions, folder: Path, progress: Progress | None) -> tuple
         still = models.active_model(session)
         if takes_over and still is not None and still.id == champion.id:
             models.activate(session, row, now=now, why=why)
-        elif row.state == "candidate":
+        elif row.state == ModelState.CANDIDATE:
             models.refuse(session, row, now=now, why=why)
     outcome = (
         f"empezó a clasificar el modelo {challenger.id}: {why}" if takes_over else f"no se adoptó: {why}"
     )
-    return outcome, challenger.id, len(taught) - len(used)
+    return outcome, challenger.id, withheld
 
 
 def compare(
@@ -232,6 +254,7 @@ def compare(
     used: Sequence[Lesson],
     answers: Sequence[Answer],
     taught: Sequence[Lesson],
+    frozen: Sequence[Row],
     mails: Sequence[Text],
     now: dt.datetime,
 ) -> Trial:
@@ -240,7 +263,6 @@ def compare(
     The champion is asked again about what it has not learned; of what it may have learned, what counts is what it
     (or the one before it) said when the mail came.
     """
-    frozen = classifier.frozen_rows()
     recent = [
         (lesson, answer) for lesson, answer in zip(used, answers, strict=True) if lesson.at > now - RECENT
     ]

@@ -26,7 +26,7 @@ NAME = "xnombre"
 
 # Of the model's certain predictions about 3 of 100 are wrong. Whoever contradicts many more of them is mistaken
 # about the lines, or means harm; either way a supervisor must look before it is learned (T96).
-SUSPECT_SHARE = 0.15
+SUSPECT_SHARE = 0.30
 SUSPECT_AT_LEAST = 8
 
 

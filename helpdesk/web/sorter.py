@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response
@@ -86,6 +86,8 @@ def train() -> Response:
 @needs(Role.SUPERVISOR)
 def use(id_: str) -> Response:
     """Let another model sort the mail."""
+    if not id_.isalnum():
+        abort(404)
     try:
         row = bring_back(session(), id_, settings().models_folder, now=utc_now(), actor=agent())
         name = row.id

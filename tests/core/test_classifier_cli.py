@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,76 @@ def test_bad_data_give_one_sentence_and_exit_code_two(tmp_path: Path) -> None:
     assert result.stderr.startswith(f"{bad}, row 2: ")
     assert len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "m").exists()
+
+
+def test_an_evaluation_makes_a_page_that_needs_no_network(table: Path, trained: Path, tmp_path: Path) -> None:
+    page = tmp_path / "figures.html"
+    result = run("evaluate", "--model", str(trained), "--data", str(table), *COLUMNS, "--html", str(page))
+    assert result.exit_code == 0, result.output
+    content = page.read_text(encoding="utf-8")
+    assert content.count("<svg") == 2
+    assert all(label in content for label in ("weather", "sport", "food"))
+    assert not re.search(r"(src|href)=", content)
+    assert "expected calibration error" in content
+    wrong = run("evaluate", "--model", str(trained), "--data", str(table), *COLUMNS, "--html", str(tmp_path))
+    assert (wrong.exit_code, "cannot be written" in wrong.stderr) == (1, True)
+
+
+def test_other_columns_are_learned_answered_and_measured_too(tmp_path: Path) -> None:
+    data = tmp_path / "two.jsonl"
+    rows = [
+        {
+            "body": row.text.body,
+            "line": row.label,
+            "tone": "loud" if number % 2 else "calm",
+            "part": f"{row.label}{number % 2}",
+        }
+        for number, row in enumerate(small_rows())
+    ]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "two.model"
+    result = run("train", "--data", str(data), "--also", "tone,part", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    # A part belongs to one label, so it is asked within the label; a tone is asked of all.
+    assert "tone: macro-F1" in result.stdout
+    assert "part@food: macro-F1" in result.stdout
+    (said,) = map(
+        json.loads, run("predict", "--model", str(out), typed='{"body": "Snow and wind"}').stdout.splitlines()
+    )
+    assert said["also"]["part"]["label"].startswith(said["label"])
+    assert said["also"]["tone"]["label"] in ("loud", "calm")
+    told = run("evaluate", "--model", str(out), "--data", str(data), "--also", "part,tone", "--json")
+    assert set(json.loads(told.stdout)["also"]) == {"part", "tone"}
+
+
+def test_probabilities_can_be_chosen_on_messages_kept_apart(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "apart.model"
+    result = run("train", "--data", str(table), *COLUMNS, "--calibrate", str(table), "--out", str(out))
+    assert "kept apart: 60 rows" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("text,category\nrain,weather\nsnow\n", "row 3: 1 columns instead of 2"),
+        ('text,category\nrain,weather\n"snow,weather\n', "this is not CSV"),
+        ("text,category\nrain,weather\nsnow,\n", "row 3: the label column 'category' is empty"),
+        ("words,category\nrain,weather\n", "row 2: there is no column 'text'"),
+        (
+            '{"text": "rain", "category": "weather"}\n{"text": ["a"], "category": "x"}\n',
+            "row 2: the column 'text'",
+        ),
+        ('{"text": "rain", "category": "weather"}\n\n[1]\n', "row 3: this line is not a JSON object"),
+        ("", "no labelled row"),
+    ],
+)
+def test_bad_data_are_named_by_file_and_row(tmp_path: Path, content: str, complaint: str) -> None:
+    bad = tmp_path / "bad.data"
+    bad.write_text(content)
+    result = run("train", "--data", str(bad), *COLUMNS, "--out", str(tmp_path / "m"))
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert str(bad) in result.stderr
 
 
 @pytest.mark.parametrize("command", ["predict", "explain", "evaluate"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpdesk.settings import Settings
+from tests.core.test_models import small_model
 from tests.desk import Desk
 from tests.dovecot import PASSWORD, Dovecot
 from tests.edges.conftest import environment
@@ -80,7 +81,9 @@ def test_classify_reads_json_lines_and_needs_no_database(helpdesk) -> None:
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) == 2
-    assert set(rows[0]) == {"line", "probability", "probabilities", "why", "abstained", "model"}
+    assert set(rows[0]) == {"line", "probability", "probabilities", "why", "abstained", "model", "also"}
+    assert set(rows[0]["also"]) == {"kind", "language", "topic", "urgency"}
+    assert rows[0]["also"]["language"]["label"] == "es"
     assert abs(sum(rows[0]["probabilities"].values()) - 1) < 0.01
 
 
@@ -107,6 +110,22 @@ def test_classify_without_a_model_says_how_to_train_one(helpdesk, tmp_path: Path
     done = helpdesk("classify", stdin='{"body": "x"}', HELPDESK_MODEL=str(tmp_path / "none.skops"))
     assert done.returncode == 2
     assert "python -m classifier train" in done.stderr
+
+
+def test_models_are_listed_used_and_learned(helpdesk, settings: Settings, tmp_path: Path) -> None:
+    nothing = helpdesk("model", "list")
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+    assert "No model is registered" in nothing.stderr
+    own = tmp_path / "own.model"
+    small_model().save(own)
+    done = helpdesk("model", "use", str(own))
+    assert done.returncode == 0, done.stderr
+    assert "sorts the mail now" in done.stdout
+    assert " active " in helpdesk("model", "list").stdout
+    own.write_bytes(b"rubbish")
+    bad = helpdesk("model", "use", str(own))
+    assert (bad.returncode, len(bad.stderr.splitlines())) == (2, 1)
+    assert "faltan correcciones" in helpdesk("model", "learn", "--now").stdout
 
 
 def test_user_add_makes_an_account_and_refuses_a_second_one(helpdesk, tmp_path: Path) -> None:
