@@ -11,11 +11,13 @@ from typing import Any
 
 import yaml
 
-from classifier import LINES, NONE
+from classifier import LINES, NONE, TOPICS
 from templates import ANSWERS, NOTICES
 from templates.placeholders import PLACEHOLDERS, names_in
 
 FENCE = "---"
+# The topic of an answer that fits every matter of its line.
+GENERAL = "general"
 
 
 class CatalogueError(ValueError):
@@ -161,6 +163,8 @@ def _check(file: _File, answer: AnswerText) -> None:
         raise file.fault(f"the slug {answer.slug!r} is not the file's name", "slug")
     if answer.line not in (*LINES, NONE):
         raise file.fault(f"there is no line {answer.line!r}", "line")
+    if answer.topic not in (*TOPICS[answer.line], GENERAL):
+        raise file.fault(f"the line {answer.line!r} has no topic {answer.topic!r}", "topic")
     if unknown := sorted(str(key) for key in file.front if key not in AnswerText.__slots__):
         raise file.fault(f"unknown key {unknown[0]!r}", unknown[0])
     used = set(names_in(answer.body))

@@ -1,4 +1,4 @@
-"""Which answers fit this very message: words in common (BM25F over title, keywords and text) times the line.
+"""Which answers fit this very message: words in common (BM25F over title, keywords and text), times line and topic.
 
 BM25 after Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009), with fields weighted by
 repetition. Words are compared by their Spanish stem, with and without accents, so "legalizacion" finds
@@ -23,6 +23,8 @@ K1, B = 1.2, 0.6
 TITLE_WEIGHT, KEYWORD_WEIGHT = 3, 3
 # An answer of a line that the classifier holds for impossible keeps a tenth of its score: it may be wrong.
 LINE_FLOOR = 0.1
+# An answer about the topic that the classifier read is worth up to twice as much.
+TOPIC_GAIN = 1.0
 WORDS_READ = 600
 WORDS_SHOWN = 4
 
@@ -145,6 +147,7 @@ class Candidate:
     line: str
     keywords: tuple[str, ...]
     body: str
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +208,17 @@ class Index:
         keywords = [term for term, _ in words_of(" ".join(candidate.keywords))] * KEYWORD_WEIGHT
         return title + keywords + [term for term, _ in words_of(candidate.body)]
 
-    def rank(self, text: str, lines: Mapping[str, float], limit: int = 3) -> list[Ranked]:
-        """The best answers for a message, best first; `lines` are the probabilities of the five labels."""
+    def rank(
+        self,
+        text: str,
+        lines: Mapping[str, float],
+        limit: int = 3,
+        topic: tuple[str, float] = ("", 0.0),
+    ) -> list[Ranked]:
+        """The best answers for a message, best first.
+
+        `lines` are the probabilities of the five labels, `topic` the likeliest topic with its probability.
+        """
         asked: dict[str, str] = {}
         for term, word in islice(words_of(text), WORDS_READ):
             if term in self._weights:
@@ -215,14 +227,18 @@ class Index:
         for term in asked:
             for number, weight in self._weights[term].items():
                 totals[number] += weight
-        scores = {number: self._score(number, total, lines) for number, total in totals.items()}
+        scores = {number: self._score(number, total, lines, topic) for number, total in totals.items()}
         fitting = (number for number, score in scores.items() if score > 0)
         best = nsmallest(limit, fitting, key=lambda number: (-scores[number], self.candidates[number].slug))
         return [self._ranked(number, scores[number], asked) for number in best]
 
-    def _score(self, number: int, total: float, lines: Mapping[str, float]) -> float:
-        likely = lines.get(self.candidates[number].line, 0.0) if lines else 1.0
-        return round(total * (LINE_FLOOR + (1 - LINE_FLOOR) * likely), 4)
+    def _score(
+        self, number: int, total: float, lines: Mapping[str, float], topic: tuple[str, float]
+    ) -> float:
+        candidate = self.candidates[number]
+        likely = lines.get(candidate.line, 0.0) if lines else 1.0
+        gain = 1 + TOPIC_GAIN * topic[1] if candidate.topic and candidate.topic == topic[0] else 1.0
+        return round(total * (LINE_FLOOR + (1 - LINE_FLOOR) * likely) * gain, 4)
 
     def _ranked(self, number: int, score: float, asked: Mapping[str, str]) -> Ranked:
         candidate = self.candidates[number]

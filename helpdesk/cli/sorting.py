@@ -47,8 +47,12 @@ def suggest(as_json: bool) -> None:
     model, index = _model(), _index()
     for batch in _batches(sys.stdin):
         for text, prediction in zip(batch, model.predict(batch), strict=True):
+            said = prediction.also.get("topic")
             ranked = index.rank(
-                f"{text.subject}\n{text.subject}\n{text.body}", prediction.probabilities, SUGGESTED
+                f"{text.subject}\n{text.subject}\n{text.body}",
+                prediction.probabilities,
+                SUGGESTED,
+                (said.label, said.probability) if said else ("", 0.0),
             )
             answers = [_answer(item) for item in ranked]
             if as_json:
@@ -71,7 +75,7 @@ def _model() -> Model:
 def _index() -> Index:
     try:
         return Index(
-            Candidate(answer.slug, answer.title, answer.line, answer.keywords, answer.body)
+            Candidate(answer.slug, answer.title, answer.line, answer.keywords, answer.body, answer.topic)
             for answer in read_answers()
         )
     except CatalogueError as error:

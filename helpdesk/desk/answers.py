@@ -135,7 +135,7 @@ class Catalogue:
         if stamp != self._stamp:
             answers = approved_answers(session)
             index = RankingIndex(
-                Candidate(a.slug, a.title, a.line, tuple(a.keywords), a.body) for a in answers
+                Candidate(a.slug, a.title, a.line, tuple(a.keywords), a.body, a.topic) for a in answers
             )
             self._known = (index, {answer.slug: answer.id for answer in answers})
             self._stamp = stamp

@@ -191,7 +191,8 @@ def _open(group: Group, thread: Thread, raw: RawMail, item: Item, ids: Ids, auto
         ticket.line = usual
         record(session, ticket, "line_by_mailbox", now=now, line=usual)
     likely = item.prediction.probabilities if item.prediction else None
-    suggest(session, ticket, message, likely, group.catalogue, now)
+    sure = item.prediction.also["topic"].probability if item.prediction and ticket.topic else 0.0
+    suggest(session, ticket, message, likely, group.catalogue, now, topic_probability=sure)
     acknowledge(session, ticket, message, group.budget, now, refused=_no_notice(group, raw, item))
     unseen = automatic is not None and not _lost_a_reply(thread, item.parsed)
     _relate(group, ticket, thread, raw.id, unseen=unseen)

@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 import classifier
-from classifier import KINDS, LINES, NONE, NOT_URGENT, URGENCIES
+from classifier import KINDS, LINE_OF, LINES, NONE, NOT_URGENT, URGENCIES
 from helpdesk.accounts.users import User
 from helpdesk.db import JSON, Base, append
 from helpdesk.desk.lessons import Said, teach
@@ -114,6 +114,8 @@ def change_line(session: Session, ticket: Ticket, line: str | None, *, now: dt.d
     record(session, ticket, kind, now=now, actor=actor, before=ticket.line, after=line)
     ticket.line = line
     ticket.line_by_agent = True
+    if ticket.topic and LINE_OF.get(ticket.topic) != line:
+        ticket.topic = None  # it was read as a topic of another line
     ticket.updated_at = now
     found = prediction_of(session, ticket)
     said = Said(found.label, found.probability, found.abstained, found.model) if found else None

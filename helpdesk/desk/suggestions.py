@@ -54,11 +54,14 @@ def suggest(
     probabilities: Mapping[str, float] | None,
     catalogue: Catalogue,
     now: dt.datetime,
+    *,
+    topic_probability: float = 0.0,
 ) -> None:
-    """Offer the best answers for a message; `probabilities` are those of the ticket's lines."""
+    """Offer the best answers for a message; `probabilities` are those of the ticket's lines and of its topic."""
     index, ids = catalogue.current(session)
     text = f"{message.subject}\n{message.subject}\n{message.new_text or message.text}"
-    ranked = index.rank(text, likely_lines(ticket, probabilities), SHOWN)
+    topic = (ticket.topic or "", topic_probability)
+    ranked = index.rank(text, likely_lines(ticket, probabilities), SHOWN, topic)
     for rank, item in enumerate(ranked, 1):
         offer = {
             "ticket_id": ticket.id,

@@ -149,7 +149,15 @@ def sort(number: str) -> Response:
         if first is not None:
             withdraw(session(), row)
             said = prediction_of(session(), row)
-            suggest(session(), row, first, said.probabilities if said else None, catalogue(), now)
+            suggest(
+                session(),
+                row,
+                first,
+                said.probabilities if said else None,
+                catalogue(),
+                now,
+                topic_probability=said.also.get("topic", {}).get("probability", 0.0) if said else 0.0,
+            )
 
     return act(row, decide)
 

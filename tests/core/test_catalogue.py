@@ -22,7 +22,7 @@ GOOD = """---
 slug: prueba
 title: "Una prueba: con dos puntos"
 line: return
-topic: prueba
+topic: vehicle
 language: es
 source:
   - "Ley 30001"
@@ -62,7 +62,7 @@ def test_an_answer_is_read_as_its_file_says_it(tmp_path: Path) -> None:
         slug="prueba",
         title="Una prueba: con dos puntos",
         line="return",
-        topic="prueba",
+        topic="vehicle",
         language="es",
         owner="orientacion",
         source=("Ley 30001",),
@@ -114,9 +114,10 @@ def test_an_answer_is_not_public_unless_it_says_so(tmp_path: Path) -> None:
         ("valid_from: 2026-11-23", "valid_from: 2026-11-23 10:00:00", "valid_from", "must be a date such as"),
         ("public: true", 'public: "no"', "public", "`public` must be true or false"),
         ("public: true", "public: [", "keywords", ""),
-        ("topic: prueba", "topic: a: b", "topic", "mapping values are not allowed here"),
-        ("topic: prueba", "topic: '", "keywords", ""),
-        ("topic: prueba", "topic: \x07", "---", "control character"),
+        ("topic: vehicle", "topic: a: b", "topic", "mapping values are not allowed here"),
+        ("topic: vehicle", "topic: '", "keywords", ""),
+        ("topic: vehicle", "topic: pension-afp", "topic", "has no topic 'pension-afp'"),
+        ("topic: vehicle", "topic: \x07", "---", "control character"),
         ("Su número es", "Su {{ número }} es", "Su ", "unknown placeholder 'número'"),
         ("Su número es", "Su {{}} es", "Su ", "unknown placeholder ''"),
         ("Su número es", "{{pais}} es", "placeholders", "must list exactly ['nombre', 'numero', 'pais']"),

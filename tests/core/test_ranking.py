@@ -40,7 +40,7 @@ PENSION = Candidate(
 INDEX = Index([CARD, CAR, PENSION])
 CERTAIN = {label: float(label == "return") for label in (*LINES, NONE)}
 OURS = Index(
-    Candidate(answer.slug, answer.title, answer.line, answer.keywords, answer.body)
+    Candidate(answer.slug, answer.title, answer.line, answer.keywords, answer.body, answer.topic)
     for answer in read_answers()
 )
 
@@ -222,3 +222,14 @@ def test_the_words_shown_are_those_that_weigh_most_and_stand_in_the_answer() -> 
     assert best.slug == "tarjeta"
     # "retornado" is in the title and a keyword; what another answer holds too weighs less.
     assert best.words == ("retornado", "tmr", "consulado", "tarjeta")
+
+
+def test_an_answer_about_the_topic_that_was_read_comes_first_if_it_shares_a_word() -> None:
+    two = [
+        Candidate("a", "Traer sus cosas", "return", (), "cosas", "household-goods"),
+        Candidate("b", "Traer su carro", "return", (), "carro", "vehicle"),
+    ]
+    index = Index(two)
+    assert [item.slug for item in index.rank("traer", {})] == ["a", "b"]
+    assert [item.slug for item in index.rank("traer", {}, 3, ("vehicle", 0.5))] == ["b", "a"]
+    assert index.rank("nada", {}, 3, ("vehicle", 1.0)) == []

@@ -12,16 +12,21 @@ from playwright.sync_api import Browser, Page, expect
 
 from helpdesk.accounts.users import User
 from helpdesk.cli.conversation import LETTERS, citizen_mail
+from helpdesk.db import utc_now
 from helpdesk.desk.lifecycle import TicketStatus
 from helpdesk.desk.mailbox import Mailbox
+from helpdesk.desk.sorting import change_line
+from helpdesk.desk.ticket import Ticket
 from helpdesk.settings import Settings
 from tests.chromium import running_browser
 from tests.conftest import PASSWORD
+from tests.core.test_models import small_model
 from tests.desk import Desk
 from tests.dovecot import Dovecot
 from tests.edges.conftest import process, wait_for
 from tests.mails import mail
 from tests.smtp_sink import Sink
+from tests.web.test_sorter_page import lessons, register, set_prediction
 
 pytestmark = [
     pytest.mark.needs("chromium"),
@@ -150,6 +155,17 @@ def test_keys_move_in_the_list_and_do_nothing_while_typing(page: Page, desk: Des
     expect(page.get_by_label("Solo la ven quienes trabajan aquí.")).to_be_focused()
 
 
+def test_one_key_confirms_the_line_and_in_doubt_two_keys_choose(page: Page, desk: Desk, ana: User) -> None:
+    number = set_prediction(desk, abstained=True)
+    sign_in(page, ana)
+    page.goto(f"/atenciones/{number}")
+    photograph(page, "doubt")
+    page.keyboard.press("v")
+    expect(page.get_by_text("Decidida por una persona.")).to_be_visible()
+    (lesson,) = lessons(desk)
+    assert lesson.label == "resident_abroad"
+
+
 def test_a_hole_in_the_draft_is_shown_while_typing_and_stops_the_sending(
     page: Page, desk: Desk, ana: User
 ) -> None:
@@ -213,6 +229,11 @@ def test_no_page_scrolls_sideways_and_its_controls_can_be_touched(
         mail("Una palabra " + "larguísima" * 40, subject="Asunto " * 12, attachments=3, html=html),
         *(mail(f"Consulta {n}", sender=f"p{n}@example.com") for n in range(5)),
     )
+    register(desk, small_model(), small_model("gracias"))
+    for number, line in enumerate(("return", "abroad", "none")):
+        with desk.sessions.begin() as session:
+            ticket = session.get_one(Ticket, desk.tickets()[number].id)
+            change_line(session, ticket, line, now=utc_now(), actor=session.get_one(User, rosa.id))
     width, height = SIZES[size]
     context = browser.new_context(base_url=pages, viewport={"width": width, "height": height})
     page = context.new_page()
@@ -221,6 +242,7 @@ def test_no_page_scrolls_sideways_and_its_controls_can_be_touched(
         "queue": "/bandeja",
         "ticket": f"/atenciones/{desk.tickets()[0].number}",
         "supervisor": "/tablero",
+        "sorter": "/clasificador",
         "ledger": "/correo",
         "sign-in": "/ingresar",
     }.items():
