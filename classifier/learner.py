@@ -6,7 +6,6 @@ In: fitting a linear classifier and asking it. Not in: the features (features.py
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,63 +16,86 @@ if TYPE_CHECKING:
 
 # The inverse of the penalty, found by grouped cross-validation on the corpus (docs/classifier.md).
 STRENGTH = 0.3
+# So many weights of each label a light learner keeps.
 KEPT = 8_000
 
 
 @dataclass(frozen=True)
 class Learner:
-    """A fitted linear classifier: its score is a sum over features, which is why every reason is exact."""
+    """A fitted linear classifier: its score is a sum over features, which is why every reason is exact.
 
-    classifier: Any
+    `weights` has a row for each label and a column for each feature (float32; sparse in a light learner),
+    `intercepts` what each label has before any word is read.
+    """
 
-    @cached_property
-    def labels(self) -> tuple[str, ...]:
-        """The labels, in the order of the scores."""
-        return tuple(str(label) for label in self.classifier.classes_)
-
-    @cached_property
-    def coefficients(self) -> "Matrix":
-        """The weight of each feature (columns) for each label (rows)."""
-        import numpy as np
-
-        weights = self.classifier.coef_
-        return np.vstack([-weights / 2, weights / 2]) if len(weights) == 1 else np.asarray(weights)
-
-    @cached_property
-    def intercepts(self) -> "Matrix":
-        """What each label has before any word is read."""
-        import numpy as np
-
-        intercept = np.asarray(self.classifier.intercept_, dtype=float)
-        return np.array([-intercept[0] / 2, intercept[0] / 2]) if len(intercept) == 1 else intercept
+    labels: tuple[str, ...]
+    weights: Any
+    intercepts: "NDArray[np.float32]"
 
     def scores(self, matrix: Any) -> "Matrix":
         """Return one score for each message and label; higher is likelier, the scale is the learner's own."""
         import numpy as np
+        from scipy import sparse
 
-        scores = np.asarray(self.classifier.decision_function(matrix), dtype=float)
-        return np.column_stack([-scores / 2, scores / 2]) if scores.ndim == 1 else scores
+        scores = matrix @ self.weights.T
+        dense = scores.toarray() if sparse.issparse(scores) else scores
+        return np.asarray(dense + self.intercepts, dtype=float)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the learner as lists and arrays, for a model file."""
+        from scipy import sparse
+
+        weights: Any = self.weights
+        if sparse.issparse(weights):
+            weights = {"data": weights.data, "indices": weights.indices, "indptr": weights.indptr}
+        return {
+            "labels": list(self.labels),
+            "weights": weights,
+            "intercepts": self.intercepts,
+            "features": self.weights.shape[1],
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "Learner":
+        """Return the learner of a model file; raises KeyError, TypeError or ValueError on anything else."""
+        from scipy import sparse
+
+        labels, weights = tuple(map(str, state["labels"])), state["weights"]
+        shape = len(labels), int(state["features"])
+        if isinstance(weights, dict):
+            parts = weights["data"], weights["indices"], weights["indptr"]
+            weights = sparse.csr_array(parts, shape=shape)
+        if weights.shape != shape or state["intercepts"].shape != shape[:1]:
+            raise ValueError("the weights do not fit the labels")
+        return cls(labels, weights, state["intercepts"])
 
 
-def fit(matrix: Any, labels: Sequence[str], *, strength: float = STRENGTH, sparse: bool = False) -> Learner:
+def fit(matrix: Any, labels: Sequence[str], *, strength: float = STRENGTH, light: bool = False) -> Learner:
     """Return a linear support vector machine (one label against the rest) that learned from the rows.
 
-    `strength` is the inverse of the penalty (C). Rare labels weigh as much as common ones. `sparse`: of each
-    label's weights only the heaviest KEPT are kept, for a small file where nobody asks for exact reasons.
+    `strength` is the inverse of the penalty (C). Rare labels weigh as much as common ones. `light`: of each label's
+    weights only the heaviest KEPT are kept, for a small file where nobody asks for exact reasons.
     """
     import numpy as np
     from sklearn.svm import LinearSVC
 
-    classifier = LinearSVC(C=strength, class_weight="balanced", random_state=0)
-    classifier.fit(matrix, list(labels))
-    classifier.coef_ = classifier.coef_.astype(np.float32)
-    if sparse and classifier.coef_.shape[1] > KEPT:
-        _drop_light(classifier.coef_)
-    return Learner(classifier)
+    machine = LinearSVC(C=strength, class_weight="balanced", random_state=0)
+    machine.fit(matrix, list(labels))
+    weights, intercepts = machine.coef_.astype(np.float32), machine.intercept_.astype(np.float32)
+    if len(weights) == 1:  # of two labels scikit-learn keeps one row
+        weights, intercepts = (
+            np.vstack([-weights / 2, weights / 2]),
+            np.hstack([-intercepts / 2, intercepts / 2]),
+        )
+    if light and weights.shape[1] > KEPT:
+        weights = _lightened(weights)
+    return Learner(tuple(str(label) for label in machine.classes_), weights, intercepts)
 
 
-def _drop_light(weights: Any) -> None:
+def _lightened(weights: Any) -> Any:
     import numpy as np
+    from scipy import sparse
 
     for row in weights:
         row[np.argpartition(np.abs(row), -KEPT)[:-KEPT]] = 0
+    return sparse.csr_array(weights)

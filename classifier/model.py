@@ -173,7 +173,7 @@ class Model:
         added = contributions(self.learners[LABEL], found, cells, best)
         signs = (
             (name, round(weight / self.temperatures[LABEL], 4))
-            for name, weight in self.features.signs(reading, self.learners[LABEL].coefficients[best])
+            for name, weight in self.features.signs(reading, self.learners[LABEL].weights[best])
         )
         why = (
             (said, round(weight / self.temperatures[LABEL], 4))
@@ -231,7 +231,7 @@ def train_and_hold_out(
     learners = {}
     for done, (name, answers) in enumerate(questions.items(), 1):
         known = [row for row, answer in enumerate(answers) if answer is not None]
-        learners[name] = fit(matrix[known], [str(answers[row]) for row in known], sparse=name != LABEL)
+        learners[name] = fit(matrix[known], [str(answers[row]) for row in known], light=name != LABEL)
         if progress:
             progress("learning", done, len(questions))
     labels, scores = held_out[LABEL]

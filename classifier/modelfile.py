@@ -16,7 +16,7 @@ from typing import Any
 from classifier.features import FEATURES_VERSION, Block, Features
 from classifier.learner import Learner
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 LARGEST_FILE = 64 * 1024 * 1024
 LARGEST_MEMBER = 256 * 1024 * 1024
 _CARD, _MODEL = "card.json", "model.skops"
@@ -50,7 +50,7 @@ def pack(features: Features, learners: dict[str, Learner], card: dict[str, Any])
         # One text for all terms: as a list of its own each of them would be a node of the file.
         "terms": {name: "\n".join(block.columns) for name, block in features.blocks.items()},
         "idf": {name: block.idf for name, block in features.blocks.items() if block.idf is not None},
-        "learners": {name: learner.classifier for name, learner in learners.items()},
+        "learners": {name: learner.to_state() for name, learner in learners.items()},
     }
     model = skops.io.dumps(state, compression=zipfile.ZIP_DEFLATED)
     packed = io.BytesIO()
@@ -130,7 +130,7 @@ def _load(model: bytes, name: str) -> tuple[Features, dict[str, Learner]]:
             )
             for block, terms in state["terms"].items()
         }
-        return Features(blocks), {key: Learner(made) for key, made in state["learners"].items()}
+        return Features(blocks), {key: Learner.from_state(made) for key, made in state["learners"].items()}
     except UntrustedTypesFoundException:
         raise ModelError(f"{name}: the model file holds types that are not trusted.") from None
     except Exception:  # skops promises no closed list of errors for a file that it cannot read

@@ -38,9 +38,9 @@ def contributions(learner: Learner, found: Found, cells: Cells, label: int) -> d
     import numpy as np
 
     columns, counts, values = cells
-    share = np.empty(learner.coefficients.shape[1])  # only the cells of this message are written and read
+    share = np.empty(learner.weights.shape[1])  # only the cells of this message are written and read
     # A feature that occurs several times is shared out evenly over its occurrences.
-    share[columns] = values * learner.coefficients[label, columns] / counts
+    share[columns] = values * learner.weights[label, columns] / counts
     added = np.bincount(found.owners, share[found.columns], len(found.spans))
     return dict(zip(found.spans, added.tolist(), strict=True))
 

@@ -51,9 +51,9 @@ def fill_up(settings: Settings, target: int) -> None:
             connection.execute(
                 text(
                     "with source as (select *, row_number() over (order by id) n from ticket where id <= :have),"
-                    " made as (insert into ticket (number, requester_id, subject, snippet, line, line_by_agent, status,"
-                    " automatic, opened_at, waiting_since, updated_at)"
-                    " select 'X-' || (:start + n), requester_id, subject, snippet, line, false, status, false,"
+                    " made as (insert into ticket (number, requester_id, subject, snippet, line, line_by_agent, kind,"
+                    " status, automatic, opened_at, waiting_since, updated_at)"
+                    " select 'X-' || (:start + n), requester_id, subject, snippet, line, false, kind, status, false,"
                     " opened_at - n * interval '7 min', waiting_since - n * interval '7 min', updated_at"
                     " from source where n <= :more returning id, number)"
                     " insert into message (ticket_id, direction, sender_name, subject, text, new_text, html,"

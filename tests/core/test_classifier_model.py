@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -288,13 +289,17 @@ def test_a_card_that_lacks_something_is_refused(model: Model, path: Path) -> Non
         Model.load(path)
 
 
+class EvilWeights:
+    """What a model file must not hold: an object of a type that is not trusted."""
+
+    shape = (3, 3)
+    call = digest_of
+
+
 def test_a_model_with_a_foreign_type_is_refused_and_never_run(model: Model, path: Path) -> None:
     # A function of ours stands for a function of an attacker.
-    model.learners[LABEL].classifier.class_weight = digest_of
-    try:
-        path.write_bytes(pack(model.features, model.learners, model.card))
-    finally:
-        model.learners[LABEL].classifier.class_weight = "balanced"
+    evil = replace(model.learners[LABEL], weights=EvilWeights())
+    path.write_bytes(pack(model.features, {LABEL: evil}, model.card))
     with pytest.raises(ModelError, match="not trusted"):
         Model.load(path)
 
