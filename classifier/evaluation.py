@@ -259,12 +259,23 @@ def choose_temperature(scores: "Matrix", truth: "NDArray[np.intp]") -> float:
 
 
 def choose_threshold(probabilities: Sequence[float], right: Sequence[bool], target: float) -> float:
-    """Return the lowest probability from which on the share of right labels reaches the target.
+    """Return the lowest probability from which on the share of right labels surely reaches the target.
 
-    Out of reach: the probability with the best share among those that still cover LEAST_COVERAGE of the rows.
+    Surely: one standard error below the share that was seen (Wilson 1927), because the rows are few and other mail
+    will be harder. Out of reach: the probability with the best such bound among those that still cover
+    LEAST_COVERAGE of the rows.
     """
-    steps = precision_steps(probabilities, right)
+    steps = [
+        (wilson_bound(share, count), count, probability)
+        for share, count, probability in precision_steps(probabilities, right)
+    ]
     enough = [step for step in steps if step[0] >= target]
     if enough:
         return max(enough, key=lambda step: step[1])[2]
     return max(step for step in steps if step[1] >= LEAST_COVERAGE * len(right))[2]
+
+
+def wilson_bound(share: float, count: int) -> float:
+    """Return what a share seen in so many rows surely is: the lower end of Wilson's interval of one standard error."""
+    spread = (share * (1 - share) / count + 1 / (4 * count * count)) ** 0.5
+    return (share + 1 / (2 * count) - spread) / (1 + 1 / count)

@@ -12,6 +12,7 @@ from classifier.evaluation import (
     choose_threshold,
     report,
     softmax,
+    wilson_bound,
 )
 
 TRUTH = ["a", "a", "a", "b", "b", "c"]
@@ -53,10 +54,19 @@ def test_the_temperature_tames_scores_that_promise_too_much() -> None:
     assert tamed[0, 0] == pytest.approx(0.75, abs=0.1)
 
 
-@pytest.mark.parametrize(("target", "threshold"), [(1.0, 0.8), (0.75, 0.6), (0.5, 0.4)])
-def test_the_threshold_sorts_as_much_as_the_target_allows(target: float, threshold: float) -> None:
-    right = [True, True, False, True, False, False]
-    assert choose_threshold(CERTAIN, right, target) == threshold
+@pytest.mark.parametrize(("target", "threshold"), [(0.95, 0.8), (0.9, 0.7), (0.75, 0.5)])
+def test_the_threshold_sorts_as_much_as_the_target_surely_allows(target: float, threshold: float) -> None:
+    probabilities = [certain for certain in CERTAIN for _ in range(100)]
+    # Of each hundred so many are right: 100, 100, 80, 70, 40, 20.
+    kept = [number < share for share in (100, 100, 80, 70, 40, 20) for number in range(100)]
+    assert choose_threshold(probabilities, kept, target) == threshold
+
+
+def test_few_rows_make_the_threshold_careful() -> None:
+    assert wilson_bound(1.0, 4) == pytest.approx(0.8)
+    assert wilson_bound(0.97, 10_000) == pytest.approx(0.97, abs=0.002)
+    few = choose_threshold([0.9, 0.8, 0.7], [True, True, False], 0.6)
+    assert few == 0.8
 
 
 def test_a_target_out_of_reach_gives_the_best_there_is() -> None:
