@@ -278,4 +278,4 @@ def choose_threshold(probabilities: Sequence[float], right: Sequence[bool], targ
 def wilson_bound(share: float, count: int) -> float:
     """Return what a share seen in so many rows surely is: the lower end of Wilson's interval of one standard error."""
     spread = (share * (1 - share) / count + 1 / (4 * count * count)) ** 0.5
-    return (share + 1 / (2 * count) - spread) / (1 + 1 / count)
+    return float((share + 1 / (2 * count) - spread) / (1 + 1 / count))
