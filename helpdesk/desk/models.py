@@ -15,7 +15,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 import classifier
-from classifier import ModelError
+from classifier import ModelError, modelfile
 from helpdesk.accounts.users import User
 from helpdesk.db import JSON, Base
 from helpdesk.desk.lifecycle import MODEL, ModelState, check_can_move, state_check
@@ -118,12 +118,12 @@ def register(
 
 def take_in(session: Session, folder: Path, path: Path, now: dt.datetime) -> SorterModel:
     """Register the model of a file: its copy is kept beside the others. Raises ModelError for an unusable file."""
-    model = classifier.Model.load(path)
-    known = session.get(SorterModel, model.id)
+    content = modelfile.read(path)
+    digest = modelfile.digest_of(content)
+    model = classifier.Model.load(path, sha256=digest)
     place = model_file(folder, model.id)
-    if known is not None and place.exists():
-        return known
-    digest = model.save(place)
+    if not place.exists() or modelfile.digest_of(place.read_bytes()) != digest:
+        modelfile.write(place, content)
     row = register(session, model, digest, origin=BY_HAND, now=now)
     row.sha256 = digest
     return row

@@ -6,15 +6,20 @@ import datetime as dt
 import subprocess
 import sys
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy.orm import Session
 
+from helpdesk.accounts.users import User
 from helpdesk.db import utc_now
 from helpdesk.desk import intake
 from helpdesk.desk.filing import Counts, Filer
+from helpdesk.desk.learning import ask, last_run
 from helpdesk.desk.mailbox import Mailbox
 from helpdesk.desk.mailbox_lease import news
+from helpdesk.desk.models import active_model
 from helpdesk.settings import Settings
 from tests.desk import Desk
 from tests.dovecot import Dovecot
@@ -22,6 +27,8 @@ from tests.edges.conftest import connect, environment, process, wait_for
 from tests.imap_script import script
 from tests.mails import mail
 from tests.smtp_sink import Sink
+
+T = TypeVar("T")
 
 
 @pytest.mark.needs("dovecot")
@@ -48,6 +55,24 @@ def test_F29_two_workers_on_one_mailbox_double_nothing(
         wait_for(lambda: len(smtp_sink.mails) >= 20)
     assert len(desk.tickets()) == 20
     assert len(smtp_sink.mails) == 20
+
+
+def test_the_worker_registers_its_model_and_does_the_training_that_is_asked_for(
+    desk: Desk, settings: Settings, rosa: User
+) -> None:
+    with process(["-m", "scheduler"], settings) as worker:
+        wait_for(lambda: look(desk, active_model))
+        with desk.sessions.begin() as session:
+            ask(session, now=utc_now(), actor=session.get_one(User, rosa.id))
+        run = wait_for(lambda: (found := look(desk, last_run)) and found.finished_at and found)
+        assert run.outcome.startswith("faltan correcciones")
+        worker.terminate()
+        assert worker.wait(15) == 0
+
+
+def look(desk: Desk, at: Callable[[Session], T]) -> T:
+    with desk.sessions() as session:
+        return at(session)
 
 
 @pytest.mark.needs("dovecot")
