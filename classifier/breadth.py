@@ -153,6 +153,8 @@ def noisy() -> Iterator[dict[str, Any]]:
     plain = [row for row in rows if row["language"] == "es" and 60 < len(row["body"]) < 500]
     for number, row in enumerate(chance.sample(plain, NOISY), 1):
         body = chance.choice((_slips, _spelling, _telephone))(str(row["body"]), chance)
+        if fold(body) == fold(str(row["body"])):
+            continue  # the slip did not happen, or is one that folding undoes
         yield {**row, "id": f"noise-{number:04}", "body": body, "source": "noise"}
 
 

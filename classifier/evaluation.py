@@ -196,21 +196,24 @@ def out_of_fold(
     features: Features,
     counts: Any,
     questions: Mapping[str, Sequence[str | None]],
+    strengths: Mapping[str, Sequence[float]],
     progress: Progress | None = None,
-) -> dict[str, tuple[list[str], "Matrix"]]:
-    """Return for each question its labels, and for each row the scores of a learner that has not seen its group.
+) -> dict[str, tuple[list[str], dict[float, "Matrix"]]]:
+    """Return for each question its labels, and for each row the scores of learners that have not seen its group.
 
     `questions` holds an answer for each row, or None where it is not known; `counts` is a row a message, as
-    `fit_features` returns it. Raises DataError when a part of the rows holds one label only.
+    `fit_features` returns it; the scores are given for each of the question's
+    `strengths`. Raises DataError when a part of the rows holds one label only.
     """
     import numpy as np
 
     count = FOLDS if len(rows) <= LARGE else FOLDS_OF_LARGE_DATA
     fold_of = np.array(assign_folds(rows, count))
-    scores = {}
+    scores: dict[str, tuple[list[str], dict[float, Matrix]]] = {}
     for name, answers in questions.items():
         labels = sorted({answer for answer in answers if answer is not None})
-        scores[name] = labels, np.full((len(rows), len(labels)), _ABSENT)
+        empty = {strength: np.full((len(rows), len(labels)), _ABSENT) for strength in strengths[name]}
+        scores[name] = labels, empty
 
     def validate(fold: int) -> None:
         learned = fold_of != fold
@@ -218,16 +221,17 @@ def out_of_fold(
         held = np.flatnonzero(~learned)
         places_learned = np.flatnonzero(learned).tolist()
         for name, answers in questions.items():
-            labels, filled = scores[name]
+            labels, by_strength = scores[name]
             known = [row for row in places_learned if answers[row] is not None]
             if len({answers[row] for row in known}) < 2:
                 raise DataError(
                     f"{len(rows)} rows are too few to validate: a part of them holds one label only."
                 )
-            learner = fit(matrix[known], [str(answers[row]) for row in known])
-            if len(held):
-                places = np.array([labels.index(label) for label in learner.labels])
-                filled[np.ix_(held, places)] = learner.scores(matrix[held])
+            for strength, filled in by_strength.items():
+                learner = fit(matrix[known], [str(answers[row]) for row in known], strength=strength)
+                if len(held):
+                    places = np.array([labels.index(label) for label in learner.labels])
+                    filled[np.ix_(held, places)] = learner.scores(matrix[held])
 
     with ThreadPoolExecutor(WORKERS) as pool:
         for done, _ in enumerate(pool.map(validate, range(count)), 1):

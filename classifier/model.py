@@ -26,7 +26,7 @@ from classifier.evaluation import (
     softmax,
 )
 from classifier.features import WEIGHTS, Features, Found, Reading, fit_features, read
-from classifier.learner import STRENGTH, Learner, fit
+from classifier.learner import STRENGTH, STRENGTHS, Learner, fit
 from classifier.modelfile import ModelError
 from classifier.reasons import Cells, cells_of, contributions, phrases
 from classifier.text import Text
@@ -224,17 +224,24 @@ def train_and_hold_out(
     if not any(reading.block_texts["letters"] for reading in readings):
         raise DataError("The texts of the data are all empty.")
     features, counts = fit_features(readings)
-    held_out = out_of_fold(rows, features, counts, questions, progress)
-    measured = {name: _measure(*held_out[name], answers, threshold) for name, answers in questions.items()}
+    strengths = {name: STRENGTHS if name == LABEL else (STRENGTH,) for name in questions}
+    held_out = out_of_fold(rows, features, counts, questions, strengths, progress)
+    strength = _best_strength(*held_out[LABEL], questions[LABEL])
+    chosen = {name: strength if name == LABEL else STRENGTH for name in questions}
+    measured = {
+        name: _measure(held_out[name][0], held_out[name][1][chosen[name]], answers, threshold)
+        for name, answers in questions.items()
+    }
     features = features.learned_from(counts)
     matrix = features.weigh(counts)
     learners = {}
     for done, (name, answers) in enumerate(questions.items(), 1):
         known = [row for row, answer in enumerate(answers) if answer is not None]
-        learners[name] = fit(matrix[known], [str(answers[row]) for row in known], light=name != LABEL)
+        known_answers = [str(answers[row]) for row in known]
+        learners[name] = fit(matrix[known], known_answers, strength=chosen[name], light=name != LABEL)
         if progress:
             progress("learning", done, len(questions))
-    labels, scores = held_out[LABEL]
+    labels, scores = held_out[LABEL][0], held_out[LABEL][1][strength]
     if calibrate:
         apart = features.matrix([read(row.text) for row in calibrate])
         on_apart = _measure(
@@ -243,7 +250,7 @@ def train_and_hold_out(
         measured[LABEL] |= {"temperature": on_apart["temperature"], "threshold": on_apart["threshold"]}
         measured[LABEL]["calibrated_on"] = on_apart["metrics"]
     unseen = softmax(scores, measured[LABEL]["temperature"])
-    model = Model(features, learners, _card(rows, calibrate, threshold, measured))
+    model = Model(features, learners, _card(rows, calibrate, threshold, strength, measured))
     return model, [Answer(labels[int(row.argmax())], float(row.max())) for row in unseen]
 
 
@@ -309,6 +316,18 @@ def evaluate_also(model: Model, rows: Sequence[Row]) -> dict[str, Report]:
     return reports
 
 
+def _best_strength(
+    labels: Sequence[str], scores: Mapping[float, "Matrix"], answers: Sequence[str | None]
+) -> float:
+    """Return the strength whose learners were right most often about messages that they had not seen."""
+
+    def right(strength: float) -> int:
+        best = scores[strength].argmax(axis=1)
+        return sum(labels[guess] == answer for guess, answer in zip(best, answers, strict=True))
+
+    return max(scores, key=lambda strength: (right(strength), -strength))
+
+
 def _measure(
     labels: list[str], scores: "Matrix", answers: Sequence[str | None], threshold: float | None
 ) -> dict[str, Any]:
@@ -331,6 +350,7 @@ def _card(
     rows: Sequence[Row],
     calibrate: Sequence[Row],
     threshold: float | None,
+    strength: float,
     measured: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     made_of = {
@@ -338,7 +358,7 @@ def _card(
         "calibrated_sha256": _digest(calibrate),
         "versions": modelfile.versions(),
         "settings": {
-            "strength": STRENGTH,
+            "strength": strength,
             "weights": WEIGHTS,
             "threshold": threshold,
             "target_precision": TARGET_PRECISION,

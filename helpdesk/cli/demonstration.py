@@ -24,8 +24,9 @@ from helpdesk.accounts.users import Role, add_user, find_user
 from helpdesk.cli.children import child_environment, web_command
 from helpdesk.cli.conversation import Stage, play
 from helpdesk.cli.database import seed
-from helpdesk.db import Sessions, open_engine, open_sessions, upgrade
+from helpdesk.db import Sessions, open_engine, open_sessions, upgrade, utc_now
 from helpdesk.desk.mailbox import Mailbox, add_mailbox, resume
+from helpdesk.desk.models import activate, take_in
 from helpdesk.embedded import database_url
 from helpdesk.errors import HelpdeskError, SettingsError
 from helpdesk.settings import Settings
@@ -64,7 +65,10 @@ def run(settings: Settings, port: int) -> None:
     upgrade(url)
     sessions = open_sessions(open_engine(url))
     password_file = seed_demo(sessions, settings, ports)
-    train_if_needed(settings)
+    if train_if_needed(settings):
+        with sessions.begin() as session:
+            made = take_in(session, settings.models_folder, settings.model_path, utc_now())
+            activate(session, made, now=utc_now(), why="se entrenó al empezar la demostración")
     environment = child_environment(
         settings,
         url,
@@ -148,22 +152,23 @@ def seed_demo(sessions: Sessions, settings: Settings, ports: Ports) -> Path:
     return password_file
 
 
-def train_if_needed(settings: Settings) -> None:
-    """Train the classifier when there is none, or when the corpus or the code changed since."""
+def train_if_needed(settings: Settings) -> bool:
+    """Train the classifier when there is none, or when the corpus or the code changed since; whether it did."""
     stamp, digest = settings.var / "model.stamp", training_digest()
     if settings.model_path.exists() and stamp.exists() and stamp.read_text() == digest:
-        return
-    click.echo("Training the classifier …")
+        return False
+    click.echo("Training the classifier (the first time only, about half a minute) …")
     command = [sys.executable, "-m", "classifier", "train", "--out", str(settings.model_path)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     stamp.write_text(digest)
+    return True
 
 
 def training_digest() -> str:
     """What the trained model depends on, as one hash."""
     digest = hashlib.sha256()
     folder = Path(classifier.__file__).parent
-    for path in sorted([*folder.glob("*.py"), *folder.glob("corpus/*.jsonl")]):
+    for path in sorted([*folder.glob("*.py"), *folder.glob("*.txt"), *folder.glob("*/*.jsonl")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -7,6 +7,7 @@ of the database, so all workers change over at the same time and nobody reads ha
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,24 +171,31 @@ def bring_back(session: Session, id_: str, folder: Path, *, now: dt.datetime, ac
 def adopt(session: Session, folder: Path, path: Path, now: dt.datetime) -> str | None:
     """At the start of a worker: see to it that there is a model to sort with; the reason when there is none.
 
-    The set-up's own file (`path`) is taken when nothing is registered, or when the registered model's file cannot
-    be read any more (another version of scikit-learn or of the features).
+    The set-up's own file (`path`) is used when nothing is registered, or when the registered model's file cannot
+    be read any more (another version of scikit-learn or of the features); else it is only registered, so that a
+    supervisor sees it and may choose it.
     """
     row = active_model(session)
-    if row is not None:
-        try:
-            classifier.Model.load(model_file(folder, row.id), sha256=row.sha256)
-            return None
-        except ModelError as error:
-            trouble = str(error)
-    else:
-        trouble = ""
+    trouble = _trouble(row, folder) if row is not None else ""
+    if row is not None and not trouble:
+        with contextlib.suppress(ModelError):
+            take_in(session, folder, path, now)  # a new one stands by until somebody chooses it
+        return None
     try:
         found = take_in(session, folder, path, now)
     except ModelError as error:
         return trouble or str(error)
     if row is not None and found.id == row.id:
-        return trouble
+        return None
     why = f"el anterior no se podía usar ({trouble})" if trouble else "el primero"
     activate(session, found, now=now, why=why)
     return None
+
+
+def _trouble(row: SorterModel, folder: Path) -> str:
+    """Why the row's file cannot be used; nothing when it can."""
+    try:
+        classifier.Model.load(model_file(folder, row.id), sha256=row.sha256)
+    except ModelError as error:
+        return str(error)
+    return ""

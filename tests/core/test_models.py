@@ -176,6 +176,17 @@ def test_a_worker_replaces_a_model_that_it_cannot_read_any_more(
     assert states(desk) == {first.id: ModelState.RETIRED, second.id: ModelState.ACTIVE}
 
 
+def test_another_file_of_the_set_up_stands_by_until_somebody_chooses_it(
+    desk: Desk, first: Model, second: Model, tmp_path: Path
+) -> None:
+    add(desk, first)
+    use(desk, first.id)
+    second.save(tmp_path / "own.model")
+    with desk.sessions.begin() as session:
+        assert models.adopt(session, desk.settings.models_folder, tmp_path / "own.model", utc_now()) is None
+    assert states(desk) == {first.id: ModelState.ACTIVE, second.id: ModelState.CANDIDATE}
+
+
 def test_a_worker_without_any_model_starts_all_the_same(desk: Desk, tmp_path: Path) -> None:
     with desk.sessions.begin() as session:
         trouble = models.adopt(session, desk.settings.models_folder, tmp_path / "none", utc_now())

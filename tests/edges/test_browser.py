@@ -205,7 +205,7 @@ def test_everything_works_without_javascript(browser: Browser, pages: str, desk:
     page.get_by_role("button", name="Deshacer").click()
     expect(page.get_by_text("Respuesta deshecha: no se envió nada.")).to_be_visible()
     page.get_by_role("combobox", name="Línea de la atención").select_option("foreigner")
-    page.get_by_role("button", name="Confirmar").click()
+    page.get_by_role("button", name="Cambiar").click()
     expect(page.locator(".ticket-head .chip.line-foreigner")).to_be_visible()
     page.get_by_label("Asignada a").select_option(label="Nadie")
     page.get_by_role("button", name="Asignar", exact=True).click()

@@ -21,9 +21,12 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from helpdesk import db
+from helpdesk.cli import demonstration
 from helpdesk.cli.conversation import LETTERS
+from helpdesk.cli.demonstration import train_if_needed, training_digest
 from helpdesk.desk.message import Message
 from helpdesk.desk.ticket import Ticket
+from helpdesk.settings import Settings
 from tests.edges.conftest import answers, wait_for
 from tests.ports import free_port
 
@@ -78,9 +81,11 @@ def running() -> Iterator[list[subprocess.Popen[str]]]:
 
 
 @pytest.fixture
-def var() -> Iterator[Path]:
-    """A folder that the database server's user can reach, too."""
+def var(model_path: Path) -> Iterator[Path]:
+    """A folder that the database server's user can reach, too; the training, half a minute, was done in it."""
     folder = Path(tempfile.mkdtemp(prefix="infomigra-demo-"))
+    shutil.copy(model_path, folder / "model.skops")
+    (folder / "model.stamp").write_text(training_digest())
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -103,6 +108,26 @@ def address(said: str) -> str:
     found = re.search(r"http://127\.0\.0\.1:\d+/", said)
     assert found is not None
     return found[0]
+
+
+def test_the_demo_trains_when_there_is_no_model_and_when_the_corpus_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[list[str]] = []
+
+    def train(command: list[str], **_: object) -> None:
+        trained.append(command)
+        Path(command[-1]).write_bytes(b"a model")
+
+    monkeypatch.setattr(demonstration.subprocess, "run", train)
+    settings = Settings(var=tmp_path, mode="demo")
+    assert train_if_needed(settings)
+    assert trained == [[sys.executable, "-m", "classifier", "train", "--out", str(tmp_path / "model.skops")]]
+    assert not train_if_needed(settings)
+    (tmp_path / "model.stamp").write_text("of another corpus")
+    assert train_if_needed(settings)
+    (tmp_path / "model.skops").unlink()
+    assert train_if_needed(settings)
 
 
 @pytest.mark.timeout(240)
