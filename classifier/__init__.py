@@ -7,6 +7,7 @@ trained or read, not before. Start with `Model.load(path).predict([Text(subject,
 
 from classifier.data import DataError, Row, corpus_rows, frozen_rows, read_rows
 from classifier.evaluation import Report
+from classifier.learner import STRENGTH
 from classifier.model import LINES, NONE, Answer, Model, Prediction, evaluate, train, train_and_hold_out
 from classifier.modelfile import ModelError
 from classifier.text import Text, masked
@@ -18,6 +19,7 @@ __all__ = [
     "LINE_OF",
     "NONE",
     "NOT_URGENT",
+    "STRENGTH",
     "TOPICS",
     "URGENCIES",
     "Answer",

@@ -28,6 +28,7 @@ from classifier.data import (
     text_of,
 )
 from classifier.evaluation import Progress, Report
+from classifier.learner import STRENGTH
 from classifier.model import Model, Prediction, evaluate, evaluate_also, train
 from classifier.modelfile import ModelError
 from classifier.page import page
@@ -112,7 +113,13 @@ def train_command(
         apart = calibrate or (() if data else (FROZEN,))
         kept = read_rows(apart, text=text, label=label) if apart else []
         with _progress() as progress:
-            model = train(rows, calibrate=kept, threshold=threshold, progress=progress)
+            model = train(
+                rows,
+                calibrate=kept,
+                threshold=threshold,
+                strength=None if data else STRENGTH,
+                progress=progress,
+            )
     try:
         digest = model.save(out)
     except OSError as error:

@@ -151,10 +151,12 @@ def noisy() -> Iterator[dict[str, Any]]:
     files = sorted(file for file in CORPUS.glob("*.jsonl") if file.stem not in ("grammar", "noise"))
     rows = [record.fields for file in files for record in read_records(file)]
     plain = [row for row in rows if row["language"] == "es" and 60 < len(row["body"]) < 500]
+    written = {str(row["body"]) for row in rows}
     for number, row in enumerate(chance.sample(plain, NOISY), 1):
         body = chance.choice((_slips, _spelling, _telephone))(str(row["body"]), chance)
-        if fold(body) == fold(str(row["body"])):
+        if body in written or fold(body) == fold(str(row["body"])):
             continue  # the slip did not happen, or is one that folding undoes
+        written.add(body)
         yield {**row, "id": f"noise-{number:04}", "body": body, "source": "noise"}
 
 

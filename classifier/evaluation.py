@@ -6,14 +6,15 @@ abstaining, and the figures of a report. Not in: learning itself (features.py), 
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from classifier.data import DataError, Row
 from classifier.features import Features
-from classifier.learner import fit
+from classifier.learner import fit, fit_beside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 
-# The learner's own code lets go of Python's global lock, so two folds learn at the same time.
+# The learner's own code lets go of Python's global lock, so two of them learn at the same time.
 WORKERS = 2
 
 FOLDS = 5
@@ -197,13 +198,15 @@ def out_of_fold(
     counts: Any,
     questions: Mapping[str, Sequence[str | None]],
     strengths: Mapping[str, Sequence[float]],
+    light: Collection[str] = (),
     progress: Progress | None = None,
 ) -> dict[str, tuple[list[str], dict[float, "Matrix"]]]:
     """Return for each question its labels, and for each row the scores of learners that have not seen its group.
 
     `questions` holds an answer for each row, or None where it is not known; `counts` is a row a message, as
     `fit_features` returns it; the scores are given for each of the question's
-    `strengths`. Raises DataError when a part of the rows holds one label only.
+    `strengths`; the questions in `light` get light learners. Raises DataError when a part of the rows holds one
+    label only.
     """
     import numpy as np
 
@@ -215,28 +218,28 @@ def out_of_fold(
         empty = {strength: np.full((len(rows), len(labels)), _ABSENT) for strength in strengths[name]}
         scores[name] = labels, empty
 
-    def validate(fold: int) -> None:
-        learned = fold_of != fold
-        matrix = features.learned_from(counts[learned]).weigh(counts)
-        held = np.flatnonzero(~learned)
-        places_learned = np.flatnonzero(learned).tolist()
-        for name, answers in questions.items():
-            labels, by_strength = scores[name]
-            known = [row for row in places_learned if answers[row] is not None]
-            if len({answers[row] for row in known}) < 2:
-                raise DataError(
-                    f"{len(rows)} rows are too few to validate: a part of them holds one label only."
-                )
-            for strength, filled in by_strength.items():
-                learner = fit(matrix[known], [str(answers[row]) for row in known], strength=strength)
-                if len(held):
-                    places = np.array([labels.index(label) for label in learner.labels])
-                    filled[np.ix_(held, places)] = learner.scores(matrix[held])
+    def answer(name: str, matrix: Any, learned: "NDArray[np.bool_]") -> None:
+        """Fill in what learners of the learned rows say of the others."""
+        labels, by_strength = scores[name]
+        answers = questions[name]
+        known = [row for row in np.flatnonzero(learned).tolist() if answers[row] is not None]
+        if len({answers[row] for row in known}) < 2:
+            raise DataError(f"{len(rows)} rows are too few to validate: a part of them holds one label only.")
+        known_answers, held = [str(answers[row]) for row in known], np.flatnonzero(~learned)
+        network = fit_beside(matrix[known], known_answers)
+        for strength, filled in by_strength.items():
+            fitted = fit(matrix[known], known_answers, strength=strength, light=name in light)
+            if len(held):
+                places = np.array([labels.index(label) for label in fitted.labels])
+                filled[np.ix_(held, places)] = fitted.with_network(network).scores(matrix[held])
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        for done, _ in enumerate(pool.map(validate, range(count)), 1):
+        for fold in range(count):
+            learned = fold_of != fold
+            matrix = features.learned_from(counts[learned]).weigh(counts)
+            list(pool.map(partial(answer, matrix=matrix, learned=learned), questions))
             if progress:
-                progress("validating", done, count)
+                progress("validating", fold + 1, count)
     return scores
 
 

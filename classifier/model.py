@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from classifier import modelfile
 from classifier.data import DataError, Row
 from classifier.evaluation import (
     TARGET_PRECISION,
+    WORKERS,
     Progress,
     Report,
     choose_temperature,
@@ -26,7 +28,7 @@ from classifier.evaluation import (
     softmax,
 )
 from classifier.features import WEIGHTS, Features, Found, Reading, fit_features, read
-from classifier.learner import STRENGTH, STRENGTHS, Learner, fit
+from classifier.learner import STRENGTH, STRENGTHS, Learner, fit, fit_beside
 from classifier.modelfile import ModelError
 from classifier.reasons import Cells, cells_of, contributions, phrases
 from classifier.text import Text
@@ -197,15 +199,19 @@ def train(
     *,
     calibrate: Sequence[Row] = (),
     threshold: float | None = None,
+    strength: float | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Return a model that learned from the rows.
 
     Temperature and threshold are chosen on predictions out of fold, whole groups held out; for the main question
     on the rows of `calibrate` instead, if there are any, which are not learned from. A given `threshold` (0..1) is
-    kept. Raises DataError when the rows cannot be learned from.
+    kept. `strength` is the inverse of the penalty; without it the best one is found out of fold. Raises DataError
+    when the rows cannot be learned from.
     """
-    return train_and_hold_out(rows, calibrate=calibrate, threshold=threshold, progress=progress)[0]
+    return train_and_hold_out(
+        rows, calibrate=calibrate, threshold=threshold, strength=strength, progress=progress
+    )[0]
 
 
 def train_and_hold_out(
@@ -213,6 +219,7 @@ def train_and_hold_out(
     *,
     calibrate: Sequence[Row] = (),
     threshold: float | None = None,
+    strength: float | None = None,
     progress: Progress | None = None,
 ) -> tuple[Model, list[Answer]]:
     """Return a model that learned from the rows (see `train`), and what its like said of each row unseen.
@@ -224,9 +231,11 @@ def train_and_hold_out(
     if not any(reading.block_texts["letters"] for reading in readings):
         raise DataError("The texts of the data are all empty.")
     features, counts = fit_features(readings)
-    strengths = {name: STRENGTHS if name == LABEL else (STRENGTH,) for name in questions}
-    held_out = out_of_fold(rows, features, counts, questions, strengths, progress)
-    strength = _best_strength(*held_out[LABEL], questions[LABEL])
+    tried = STRENGTHS if strength is None else (strength,)
+    strengths = {name: tried if name == LABEL else (STRENGTH,) for name in questions}
+    light = {*questions} - {LABEL}
+    held_out = out_of_fold(rows, features, counts, questions, strengths, light, progress)
+    strength = _best_strength(*held_out[LABEL], questions[LABEL])  # of one, that one
     chosen = {name: strength if name == LABEL else STRENGTH for name in questions}
     measured = {
         name: _measure(held_out[name][0], held_out[name][1][chosen[name]], answers, threshold)
@@ -234,13 +243,17 @@ def train_and_hold_out(
     }
     features = features.learned_from(counts)
     matrix = features.weigh(counts)
-    learners = {}
-    for done, (name, answers) in enumerate(questions.items(), 1):
-        known = [row for row, answer in enumerate(answers) if answer is not None]
-        known_answers = [str(answers[row]) for row in known]
-        learners[name] = fit(matrix[known], known_answers, strength=chosen[name], light=name != LABEL)
-        if progress:
-            progress("learning", done, len(questions))
+
+    def learn(name: str) -> Learner:
+        known = [row for row, answer in enumerate(questions[name]) if answer is not None]
+        answers = [str(questions[name][row]) for row in known]
+        learner = fit(matrix[known], answers, strength=chosen[name], light=name in light)
+        return learner.with_network(fit_beside(matrix[known], answers))
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        learners = dict(zip(questions, pool.map(learn, questions), strict=True))
+    if progress:
+        progress("learning", 1, 1)
     labels, scores = held_out[LABEL][0], held_out[LABEL][1][strength]
     if calibrate:
         apart = features.matrix([read(row.text) for row in calibrate])

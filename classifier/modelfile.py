@@ -16,7 +16,7 @@ from typing import Any
 from classifier.features import FEATURES_VERSION, Block, Features
 from classifier.learner import Learner
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 LARGEST_FILE = 64 * 1024 * 1024
 LARGEST_MEMBER = 256 * 1024 * 1024
 _CARD, _MODEL = "card.json", "model.skops"

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from classifier import corpus_rows, frozen_rows, train
+from classifier import STRENGTH, corpus_rows, frozen_rows, train
 from helpdesk import db
 from helpdesk.accounts.users import Role, User, add_user
 from helpdesk.cli.database import seed
@@ -112,7 +112,9 @@ def database_url(postgres: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def model_path(pytestconfig: pytest.Config) -> Path:
     """The classifier, trained on the corpus as the set-up trains it; once for each state of its code and corpus."""
-    sources = sorted((ROOT / "classifier").rglob("*.py")) + sorted((ROOT / "classifier").rglob("*.jsonl"))
+    sources = [
+        path for kind in ("py", "jsonl", "txt") for path in sorted((ROOT / "classifier").rglob(f"*.{kind}"))
+    ]
     state = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
     path = pytestconfig.cache.mkdir("model") / f"{state}.skops"
     # The tests run in several processes: one trains, the others wait for it.
@@ -120,7 +122,7 @@ def model_path(pytestconfig: pytest.Config) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
             made = path.with_suffix(f".{os.getpid()}")
-            train(corpus_rows(), calibrate=frozen_rows()).save(made)
+            train(corpus_rows(), calibrate=frozen_rows(), strength=STRENGTH).save(made)
             made.rename(path)
     return path
 

@@ -217,7 +217,9 @@ def _learn(
     except ModelError as error:
         return f"el modelo en uso no se puede leer: {error}", None, withheld
     rows = [*material.corpus, *map(as_row, used)]
-    challenger, unseen = classifier.train_and_hold_out(rows, calibrate=material.frozen, progress=progress)
+    challenger, unseen = classifier.train_and_hold_out(
+        rows, calibrate=material.frozen, strength=classifier.STRENGTH, progress=progress
+    )
     if challenger.id == champion.id:
         return "nada nuevo que aprender", None, withheld
     answers = unseen[len(rows) - len(used) :]

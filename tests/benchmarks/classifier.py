@@ -16,9 +16,9 @@ from pathlib import Path
 PARTS = {
     "train": """
 import time; start = time.perf_counter()
-from classifier import corpus_rows, frozen_rows, train
+from classifier import STRENGTH, corpus_rows, frozen_rows, train
 rows = corpus_rows()
-digest = train(rows, calibrate=frozen_rows()).save(PATH)
+digest = train(rows, calibrate=frozen_rows(), strength=STRENGTH).save(PATH)
 say(rows=len(rows), seconds=time.perf_counter() - start, mb=memory())
 """,
     "use": """

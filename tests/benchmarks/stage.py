@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from classifier import Text, corpus_rows, frozen_rows, train
+from classifier import STRENGTH, Text, corpus_rows, frozen_rows, train
 from helpdesk import db
 from helpdesk.accounts.users import Role, add_user
 from helpdesk.cli.database import seed
@@ -78,7 +78,7 @@ def _settings(var: Path, smtp_port: int) -> Settings:
     engine = db.open_engine(url)
     sessions = db.open_sessions(engine)
     seed(sessions)
-    train(corpus_rows(), calibrate=frozen_rows()).save(var / "model.skops")
+    train(corpus_rows(), calibrate=frozen_rows(), strength=STRENGTH).save(var / "model.skops")
     with sessions.begin() as session:
         add_user(session, email="ana@example.com", name="Ana", role=Role.AGENT, password=PASSWORD)
     engine.dispose()

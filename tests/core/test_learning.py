@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from classifier import LINES, Model, Row, Text, corpus_rows, frozen_rows, train
+from classifier import LINES, STRENGTH, Model, Row, Text, corpus_rows, frozen_rows, train
 from helpdesk.accounts.users import Role, User, add_user
 from helpdesk.db import utc_now
 from helpdesk.desk import models
@@ -173,7 +173,7 @@ def small_material() -> Material:
 @pytest.fixture(scope="module")
 def champion() -> Model:
     material = small_material()
-    return train(material.corpus, calibrate=material.frozen)
+    return train(material.corpus, calibrate=material.frozen, strength=STRENGTH)
 
 
 def put_to_work(desk: Desk, champion: Model) -> None:
