@@ -16,7 +16,7 @@ import skops.io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier import DataError, Model, ModelError, Row, Text, corpus_rows, evaluate, train
+from classifier import DataError, Model, ModelError, Row, Text, corpus_rows, evaluate, frozen_rows, train
 from classifier.features import (
     LONGEST_PHRASE,
     LONGEST_RELATION,
@@ -27,7 +27,7 @@ from classifier.features import (
     read,
 )
 from classifier.learner import Learner, fit
-from classifier.model import LABEL
+from classifier.model import LABEL, evaluate_also
 from classifier.modelfile import digest_of, pack
 from classifier.reasons import cells_of, contributions
 from tests.core.classifier_data import small_rows
@@ -334,9 +334,9 @@ def test_seventy_seven_labels_work_as_well_as_five() -> None:
 
 def test_the_corpus_teaches_the_lines_better_than_the_floor(model_path: Path) -> None:
     card = Model.load(model_path).card
-    assert card["rows"] >= 6_000
+    assert card["rows"] >= 12_000
     # Whole stories held out, many of them written to differ in one fact; the figures are in docs/classifier.md.
-    assert card["metrics"]["macro_f1"] > 0.70
+    assert card["metrics"]["macro_f1"] > 0.74
     assert card["metrics"]["ece"] < 0.05
 
 
@@ -344,6 +344,38 @@ def test_the_corpus_model_is_small_and_fast_enough(model_path: Path) -> None:
     assert model_path.stat().st_size < 30_000_000
     texts = [row.text for row in corpus_rows()[:100]]
     assert np.isfinite([found.probability for found in Model.load(model_path).predict(texts)]).all()
+
+
+def test_what_is_urgent_is_not_overlooked(model_path: Path) -> None:
+    corpus = Model.load(model_path)
+    urgent = [row for row in frozen_rows() if row.also["urgency"] != "no"]
+    calm = [row for row in frozen_rows() if row.also["urgency"] == "no"]
+    marked, wrongly = (
+        sum(said.also["urgency"].label != "no" for said in corpus.predict([row.text for row in rows]))
+        for rows in (urgent, calm)
+    )
+    assert marked > 0.8 * len(urgent)  # 0.90 when the floor was set
+    assert wrongly < 0.04 * len(calm)
+
+
+def test_messages_that_no_model_learned_are_sorted_as_well_as_the_page_says(model_path: Path) -> None:
+    corpus, rows = Model.load(model_path), frozen_rows()
+    measured, others = evaluate(corpus, rows), evaluate_also(corpus, rows)
+    assert measured.macro_f1 > 0.90  # 0.94 when the floor was set
+    assert measured.ece < 0.05
+    assert measured.precision_covered > 0.96
+    assert measured.coverage > 0.70
+    assert others["kind"].accuracy > 0.88
+    assert others["language"].accuracy > 0.97
+    assert others["topic"].accuracy > 0.70
+
+
+def test_no_frozen_message_and_no_story_of_them_is_in_the_corpus() -> None:
+    texts = {str(row.text).strip().lower() for row in corpus_rows()}
+    stories = {row.group for row in corpus_rows()}
+    assert not [
+        row for row in frozen_rows() if str(row.text).strip().lower() in texts or row.group in stories
+    ]
 
 
 def test_evaluation_counts_what_was_sorted(model: Model) -> None:
