@@ -9,7 +9,7 @@ from classifier.data import DataError, Row, corpus_rows, frozen_rows, read_rows
 from classifier.evaluation import Report
 from classifier.learner import STRENGTH
 from classifier.model import LINES, NONE, Answer, Model, Prediction, evaluate, train, train_and_hold_out
-from classifier.modelfile import ModelError
+from classifier.modelfile import ModelError, ModelVersionError
 from classifier.text import Text, masked
 from classifier.topics import KINDS, LINE_OF, NOT_URGENT, TOPICS, URGENCIES
 
@@ -26,6 +26,7 @@ __all__ = [
     "DataError",
     "Model",
     "ModelError",
+    "ModelVersionError",
     "Prediction",
     "Report",
     "Row",

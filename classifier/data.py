@@ -79,7 +79,7 @@ def read_rows(
         Row(
             text_of(record, text),
             _label_of(record, label),
-            str(record.fields.get(GROUP_COLUMN) or ""),
+            _plain(record.fields.get(GROUP_COLUMN)),
             {name: answer for name in also if (answer := _value(record, name, record.table).strip())},
         )
         for path in paths
@@ -143,6 +143,10 @@ def _value(record: Record, column: str, required: bool = True) -> str:
     value = record.fields.get(column)
     if isinstance(value, (dict, list)):
         raise DataError(f"{record.where}: the column {column!r} holds no text.")
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
     return "" if value is None else str(value)
 
 
@@ -167,7 +171,7 @@ def _read_json(first: str, lines: Iterator[str], name: str) -> Iterator[tuple[in
             continue
         try:
             fields = json.loads(line)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             raise DataError(f"{name}, row {row}: this line is not JSON.") from None
         if not isinstance(fields, dict):
             raise DataError(f"{name}, row {row}: this line is not a JSON object.")

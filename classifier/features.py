@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from classifier.data import DataError
 from classifier.parts import STOP
 from classifier.signals import RELATION, Signal, parts_of, signals, telling
 from classifier.text import Text, Words, is_word, stem, words
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     Columns = NDArray[np.int32]
 
 # Raise it when features change their meaning: an older model file must then be refused.
-FEATURES_VERSION = 3
+FEATURES_VERSION = 4
 
 # A word that fewer messages hold is noise at our size, and may be somebody's name.
 MIN_MESSAGES = 3
@@ -78,7 +79,8 @@ class Reading:
 def read(text: Text) -> Reading:
     """Return a message's words and signals."""
     subject, body = words(text.subject), words(text.body)
-    both = Words((*subject.folded, "\n", *body.folded), (*subject.written, "\n", *body.written))
+    pairs = ((subject.folded, body.folded), (subject.written, body.written), (subject.named, body.named))
+    both = Words(*((*one, "\n", *other) for one, other in pairs))
     parts = parts_of(both)
     return Reading(both, parts, signals(parts))
 
@@ -251,10 +253,13 @@ def fit_features(readings: Sequence[Reading]) -> "tuple[Features, Any]":
     from scipy import sparse
 
     counters = _counters(_least(len(readings)))
-    counts = [
-        made.fit_transform([reading.block_texts[name] for reading in readings])
-        for name, made in counters.items()
-    ]
+    try:
+        counts = [
+            made.fit_transform([reading.block_texts[name] for reading in readings])
+            for name, made in counters.items()
+        ]
+    except ValueError:  # scikit-learn's word for an empty vocabulary
+        raise DataError("The texts of the data have no words in common.") from None
     blocks = {name: Block(_in_order(made.vocabulary_), _unlearned(made)) for name, made in counters.items()}
     return Features(blocks), sparse.csr_array(sparse.hstack(counts, format="csr", dtype=np.float32))
 

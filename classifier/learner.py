@@ -83,7 +83,8 @@ class Learner:
         if isinstance(weights, dict):
             parts = weights["data"], weights["indices"], weights["indptr"]
             weights = sparse.csr_array(parts, shape=shape)
-        if weights.shape != shape or state["intercepts"].shape != shape[:1]:
+            weights.check_format(full_check=True)  # indices out of bounds would be read as memory
+        if weights.dtype.kind != "f" or weights.shape != shape or state["intercepts"].shape != shape[:1]:
             raise ValueError("the weights do not fit the labels")
         network = None if state["network"] is None else Network(**state["network"])
         return cls(labels, weights, state["intercepts"], network)

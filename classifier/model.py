@@ -103,6 +103,7 @@ class Model:
         self.labels = learners[LABEL].labels
         self.threshold = float(card["threshold"])
         self.temperatures = {name: float(card["temperatures"][name]) for name in learners}
+        _check_shapes(features, learners, self.threshold, self.temperatures)
 
     @classmethod
     def load(cls, path: Path | str, *, sha256: str | None = None) -> "Model":
@@ -199,6 +200,23 @@ class Model:
         )
 
 
+def _check_shapes(
+    features: Features, learners: Mapping[str, Learner], threshold: float, temperatures: Mapping[str, float]
+) -> None:
+    """Raise ValueError for parts that do not fit each other: they would fail only when they are asked."""
+    blocks = features.blocks
+    fitting = [
+        set(blocks) == set(WEIGHTS),
+        all(block.idf is None or len(block.idf) == len(block.columns) for block in blocks.values()),
+        all(learner.weights.shape[1] == features.size for learner in learners.values()),
+        all(len(learner.labels) > 1 for learner in learners.values()),
+        all(0 < temperature < float("inf") for temperature in temperatures.values()),
+        0 <= threshold <= 1,
+    ]
+    if not all(fitting):
+        raise ValueError("the parts of the model do not fit each other")
+
+
 def _answer(question: str, labels: Sequence[str], likely: "NDArray[np.float64]") -> Answer:
     """Return the likeliest answer; of a question in SURE the calm one only when it is sure."""
     best = int(likely.argmax())
@@ -240,6 +258,8 @@ def train_and_hold_out(
 
     The second is one answer for each row, from a learner that saw nothing of the row's group.
     """
+    if strange := sorted({row.label for row in calibrate} - {row.label for row in rows}):
+        raise DataError(f"The messages to calibrate on have a label that is not learned: {strange[0]!r}.")
     questions = _questions(rows)
     readings = [read(row.text) for row in rows]
     if not any(reading.block_texts["letters"] for reading in readings):
@@ -288,6 +308,8 @@ def _questions(rows: Sequence[Row]) -> dict[str, list[str | None]]:
         raise DataError(f"The data hold {len(labels)} label(s); at least two are needed.")
     questions: dict[str, list[str | None]] = {LABEL: [row.label for row in rows]}
     for name in sorted({name for row in rows for name in row.also}):
+        if name == LABEL or WITHIN in name:
+            raise DataError(f"A column of other questions cannot be called {name!r}.")
         answers = [row.also.get(name) for row in rows]
         if len({*answers} - {None}) < 2:  # a question that has one answer needs no learner
             continue
@@ -382,6 +404,7 @@ def _card(
 ) -> dict[str, Any]:
     made_of = {
         "data_sha256": _digest(rows),
+        "code_sha256": _code_digest(),
         "calibrated_sha256": _digest(calibrate),
         "versions": modelfile.versions(),
         "settings": {
@@ -408,7 +431,16 @@ def _card(
 def _digest(rows: Sequence[Row]) -> str:
     data = hashlib.sha256()
     for said in sorted(
-        json.dumps([row.text.subject, row.text.body, row.label, *row.also.values()]) for row in rows
+        json.dumps([row.text.subject, row.text.body, row.label, row.group, *sorted(row.also.items())])
+        for row in rows
     ):
         data.update(said.encode() + b"\n")
     return data.hexdigest()
+
+
+def _code_digest() -> str:
+    """One hash of what makes features of words: with other code the same messages give another model."""
+    code = hashlib.sha256()
+    for path in sorted([*Path(__file__).parent.glob("*.py"), *Path(__file__).parent.glob("*.txt")]):
+        code.update(path.read_bytes())
+    return code.hexdigest()

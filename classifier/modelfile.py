@@ -26,6 +26,10 @@ class ModelError(Exception):
     """The model file cannot be used; the message is one sentence that says why."""
 
 
+class ModelVersionError(ModelError):
+    """The model file is sound, but was made for another version of the code or of scikit-learn."""
+
+
 def versions() -> dict[str, str]:
     """Return what a model file is tied to: its format, the features, and scikit-learn."""
     import sklearn
@@ -54,8 +58,8 @@ def pack(features: Features, learners: dict[str, Learner], card: dict[str, Any])
     }
     model = skops.io.dumps(state, compression=zipfile.ZIP_DEFLATED)
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(_CARD, json.dumps({"card": card, "sha256": _seal(model, card)}, indent=1))
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(_CARD, json.dumps({"card": card, "sha256": _seal(model, card)}))
         archive.writestr(_MODEL, model)
     return packed.getvalue()
 
@@ -69,9 +73,10 @@ def unpack(content: bytes, name: str) -> tuple[Features, dict[str, Learner], dic
         raise ModelError(f"{name}: the model file is larger than {LARGEST_FILE} bytes.")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if any(member.file_size > LARGEST_MEMBER for member in archive.infolist()):
-                raise ModelError(f"{name}: the model file unpacks to more than is allowed.")
+            _check_size(archive, name)
             model, sealed = archive.read(_MODEL), json.loads(archive.read(_CARD))
+        with zipfile.ZipFile(io.BytesIO(model)) as inner:
+            _check_size(inner, name)
         card, seal = sealed["card"], sealed["sha256"]
         made_with = card["versions"]
     # A broken zip raises almost anything: BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error ...
@@ -83,6 +88,11 @@ def unpack(content: bytes, name: str) -> tuple[Features, dict[str, Learner], dic
         raise ModelError(f"{name}: the model file was changed after it was written.")
     _check_versions(made_with, name)
     return *_load(model, name), card
+
+
+def _check_size(archive: zipfile.ZipFile, name: str) -> None:
+    if sum(member.file_size for member in archive.infolist()) > LARGEST_MEMBER:
+        raise ModelError(f"{name}: the model file unpacks to more than is allowed.")
 
 
 def read(path: Path) -> bytes:
@@ -113,7 +123,7 @@ def write(path: Path, content: bytes) -> None:
 def _check_versions(made_with: dict[str, str], name: str) -> None:
     for what, here in versions().items():
         if (there := made_with.get(what)) != here:
-            raise ModelError(
+            raise ModelVersionError(
                 f"{name}: the model was made with {what} {there}, here is {here}; train it again."
             )
 

@@ -13,9 +13,9 @@ GAZETTEER = Path(__file__).parent / "gazetteer.txt"
 
 _PERU = """
 abancay acari acobamba acomayo aguaytia agustino amazonas ancash ancon andahuaylas angaraes anita anta
-antabamba aplao apurimac arequipa ascope atalaya ate aucayacu ayabaca ayacucho ayaviri azangaro bagua
+antabamba aplao apurimac arequipa ascope atalaya aucayacu ayabaca ayacucho ayaviri azangaro bagua
 barranca barranco bellavista borja brena caballococha cajabamba cajamarca cajatambo calca callao camana
-campoverde canchis candarave canete cangallo canta carabaya carabayllo caraveli caraz carhuaz casagrande
+campoverde canchis candarave canete cangallo carabaya carabayllo caraveli caraz carhuaz casagrande
 casma castrovirreyna catacaos caylloma cayma celendin chachapoyas chaclacayo chala chalhuanca chancay
 chanchamayo chepen chiclayo chimbote chincha chinchero chincheros chivay chongoyape chorrillos chosica chota
 chulucanas chumbivilcas chupaca churcampa cieneguilla coishco comas contamana contumaza coracora cotabambas
@@ -25,10 +25,10 @@ huaraz huari huarmey huarochiri huasahuasi huaycan huaytara huepetuhe ica ilave 
 jaen jauja jicamarca juanjui juli juliaca junin lamas lambayeque lampa lima lince lircay llata locumba
 loreto lucanas lunahuana lurigancho lurin macusani magdalena majes maldonado manchay mancora manu marcona
 matucana mazamari melgar merced miraflores mochumi mollendo monsefu moquegua morropon motupe moyobamba nasca
-nauta nazca olivos ollantaytambo olmos omate organos oroya otuzco oxapampa oyon pacasmayo pachacamac paita
+nauta nazca olivos ollantaytambo olmos omate oroya otuzco oxapampa oyon pacasmayo pachacamac paita
 pallasca palpa panao pasco pativilca paucarpata paucartambo pedregal perene peru pichanaki pimentel pisac
 pisco piura pocollay pomabamba pomalca porres pucallpa pucusana puno puquio putina quillabamba quispicanchi
-recuay reque requena rimac rioja sachaca sandia satipo sechura sicuani sihuas socabaya sullana supe surco
+recuay reque requena rimac rioja sachaca sandia satipo sechura sicuani sihuas socabaya sullana surco
 surquillo tacna talara tambogrande tambopata tarapoto tarata tarma tayacaja tingo tocache trujillo tuman
 tumbes ucayali urubamba ventanilla vilcashuaman viru vitarte wanchaq yanahuara yarinacocha yauyos yungay
 yunguyo yurimaguas zapallal zarate zarumilla
@@ -55,20 +55,20 @@ galicia geneva genova germania germany gerona getafe giappone gifu gijon ginebra
 granada grecia greece guadalajara guangzhou guatemala guayaquil gunma guyana habana haiti hamamatsu hamburgo
 hannover hawai hawaii helsinki hiroshima holanda honduras hong hospicio hospitalet houston huaquillas huelva
 hungria ibiza idaho illinois india indiana indonesia inglaterra iowa ipiales iquique ireland irlanda isesaki
-islandia israel istanbul italia italie italy jalisco jamaica janeiro japan japon jersey jerusalen jordania
+islandia israel istanbul italia italie italy jalisco jamaica japan japon jersey jerusalen jordania
 jujuy kanagawa kansas kenia kentucky kiev kioto kobe kong korea kuwait lanus lanzarote lausana leganes
 leipzig lerida letonia libano lille lisboa lisbon lituania liverpool lleida logrono loja lombardia london
 londres louisiana lugano luxemburgo lyon macao macara machala madrid maipu malaga malasia malaysia mallorca
 malmo malta managua manaos manaus manchester manhattan manitoba maracaibo maracay marruecos marsella
 maryland massachusetts matanza medellin melbourne menorca merida mexico miami michigan michoacan milan
-milano minnesota mississippi missouri monaco montana monterrey montevideo montreal moron moscu mostoles
+milano minnesota mississippi missouri monaco monterrey montevideo montreal moron moscu mostoles
 mumbai munich murcia muscat nagoya nantes napoles napoli nebraska nepal netherlands neuquen nevada nicaragua
 nigeria niza nj noruega norway nunoa nuremberg ny ohio oizumi okazaki okinawa oklahoma oman ontario oporto
 oregon oruro osaka oslo osorno ottawa oviedo padova pakistan palermo pamplona panama paraguay paris pasto
 patagonia paterson paulo pekin pennsylvania pereira perth perugia philadelphia philippines phoenix poland
-polonia portland porto portugal potosi praga qatar quebec queens queensland queretaro quilicura quilmes
+polonia portland portugal potosi praga qatar quebec queens queensland queretaro quilicura quilmes
 quito rancagua recife reino riad riberalta rivadavia roma rome rondonia rotterdam rumania rusia russia
-sabadell saitama salta salzburgo santander santiago saskatchewan saudi seattle seoul serbia serena seul
+sabadell saitama salzburgo santander santiago saskatchewan saudi seattle seoul serbia serena
 sevilla shanghai sharjah shenzhen shizuoka sicilia sidney singapore singapur spagna spain states stuttgart
 sucre sudafrica suecia suisse suiza surinam svizzera sweden switzerland sydney tabatinga tachira tailandia
 taipei taiwan talca tampa tanger tarija tarragona temuco tenerife tennessee terrassa texas thailand tijuana

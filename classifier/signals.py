@@ -70,7 +70,7 @@ class Signal:
 def parts_of(words: Words) -> str:
     """Return one letter for each word: the part that it plays, or the place that it names."""
     letters = [LETTER.get(word, OTHER if is_word(word) else STOP) for word in words.folded]
-    for first, last, in_peru in places(words.folded):
+    for first, last, in_peru in places(words.named):
         # A single word that plays a part is that part: "retorno" is no town here.
         if last > first + 1 or letters[first] == OTHER:
             letters[first:last] = (IN_PERU if in_peru else ABROAD) + SMALL * (last - first - 1)

@@ -21,10 +21,10 @@ NUMBER, MAIL, LINK, NAME = "xnumero", "xcorreo", "xenlace", "xnombre"
 PUBLIC_NUMBERS = frozenset({"30001", "31827"})
 
 _LINK = re.compile(r"\b(?:https?://|www\.)\S+", re.I)
-_MAIL = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,255}")
-_NUMBER = re.compile(r"\d(?:[ .,/\-]?\d){4,}")
+_MAIL = re.compile(r"[^\s@<>,;]{1,64}@[\w.-]{1,255}")
+_NUMBER = re.compile(r"\d(?:[\s.,/\-_()·\u2010-\u2015]{0,3}\d){4,}")
 _INTRODUCED = re.compile(
-    r"(?i:\b(me llamo|mi nombre es|my name is|meu nome é|mi chiamo|je m'appelle)) ((?:[^\W\d_]+[ ]?){1,4})"
+    r"(?i:\b(me llamo|mi nombre es|my name is|meu nome é|mi chiamo|je m'appelle))[:\s]+((?:[^\W\d_]+[ ]?){1,4})"
 )
 _WORD = re.compile(r"\w+|[.,;:?!\n]")
 _WRITTEN_WORD = re.compile(r"[^\W\d_]+")
@@ -43,7 +43,7 @@ _NAMES = """
     giovanna gladys gloria gomez gonzales gonzalez gonzalo gregorio guillermo gustavo gutierrez guzman
     hector henry hernandez herrera hilda huaman huamani huanca hugo hurtado ignacio ines inga irma isabel
     ivan jaime janet jara javier jenny jessica jesus jimenez jimmy joaquin joel jonathan jorge jose josefina
-    juan juana judith julia julian juliana julio karen karina katherine kelly kevin laura lazo leonardo
+    juan juana judith julia julian juliana karen karina katherine kelly kevin laura lazo leonardo
     leonor leticia lidia liliana lopez lorena lourdes lucas lucia luis luisa machaca magaly mamani manuel
     manuela marcela marcelo marco marcos margarita maria mariana maribel marin mario maritza marta martha
     martin martinez mateo maximo medina mejia mendez mendoza meza miguel milagros miranda miriam molina
@@ -73,10 +73,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Words:
-    """The words and the punctuation of a masked text, folded, and each as it was written."""
+    """The words and the punctuation of a masked text: folded, as written, and folded with common names in place.
+
+    The last is for places ("San Juan"): what is learned and shown has stand-ins for names.
+    """
 
     folded: tuple[str, ...]
     written: tuple[str, ...]
+    named: tuple[str, ...]
 
 
 def mask(text: str) -> str:
@@ -84,6 +88,8 @@ def mask(text: str) -> str:
 
     A long number has five digits or more, however they are grouped ("900 000 000", "00.000.000-0").
     """
+    # Decomposed accents (macOS, some phones) would cut a word in two.
+    text = unicodedata.normalize("NFC", text)
     text = _LINK.sub(f" {LINK} ", text)
     if "@" in text:  # Few texts hold an address, and every word of the others would be tried as one.
         text = _MAIL.sub(f" {MAIL} ", text)
@@ -133,8 +139,7 @@ def words(text: str) -> Words:
 
     Only the first MAX_CHARS characters are read.
     """
-    # Decomposed accents (macOS, some phones) would cut a word in two; half a surrogate pair cannot be printed.
-    composed = unicodedata.normalize("NFC", text[:MAX_CHARS].encode(errors="replace").decode())
-    written = tuple(_WORD.findall(mask(composed)))
+    # Half a surrogate pair cannot be printed.
+    written = tuple(_WORD.findall(mask(text[:MAX_CHARS].encode(errors="replace").decode())))
     folded = tuple(fold(word) for word in written)
-    return Words(tuple(NAME if word in NAMES else word for word in folded), written)
+    return Words(tuple(NAME if word in NAMES else word for word in folded), written, folded)

@@ -13,7 +13,8 @@ import threading
 from apscheduler.schedulers.blocking import BlockingScheduler
 from sqlalchemy.exc import OperationalError
 
-from helpdesk.db import check_schema
+from helpdesk.db import check_schema, utc_now
+from helpdesk.desk.models import adopt
 from helpdesk.desk.watch import LEASE_S, Watch
 from helpdesk.desk.worker import Worker, open_worker
 from helpdesk.errors import SettingsError
@@ -67,6 +68,14 @@ def check(settings: Settings) -> None:
     settings.check()
 
 
+def take_in_the_model(worker: Worker) -> None:
+    """Register the set-up's model if nothing is registered yet; without any, mail arrives unsorted (T95)."""
+    with worker.sessions.begin() as session:
+        trouble = adopt(session, worker.settings.models_folder, worker.settings.model_path, utc_now())
+    if trouble:
+        log.error("no model can be used: %s", trouble)
+
+
 def main() -> int:
     """Run the worker. Returns 2 for wrong settings, with one sentence on stderr."""
     logging.basicConfig(
@@ -79,6 +88,7 @@ def main() -> int:
         check(settings)
         with open_worker(settings) as worker:
             check_schema(worker.sessions)
+            take_in_the_model(worker)
             serve(worker)
     except SettingsError as error:
         print(error, file=sys.stderr)

@@ -6,6 +6,7 @@ is still due at the next tick.
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from helpdesk.desk.unsorted import sort_waiting
 from helpdesk.desk.worker import Worker
 from helpdesk.mail.clamav import Scanner
 from helpdesk.mail.smtp import SmtpServer
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +81,19 @@ def learn(worker: Worker) -> None:
         due = is_due(session, utc_now())
     if not due or worker.filer.stopping.is_set():
         return
+    stopping = worker.filer.stopping
     child = subprocess.Popen(LEARN)
-    while child.poll() is None:
-        if worker.filer.stopping.wait(1):
-            child.terminate()  # what it had begun is taken up again after its lease
+    while child.poll() is None and not stopping.wait(1):
+        pass
+    if child.poll() is None:
+        child.terminate()  # what it had begun is taken up again after its lease
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+    elif child.returncode not in (0, 1):
+        log.error("the training ended with code %s", child.returncode)
+        stopping.wait(60)
 
 
 LEARN = [sys.executable, "-m", "helpdesk.cli", "model", "learn"]

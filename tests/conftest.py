@@ -7,14 +7,14 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from classifier import STRENGTH, corpus_rows, frozen_rows, train
+from classifier import STRENGTH, Model, corpus_rows, frozen_rows, train
 from helpdesk import db
 from helpdesk.accounts.users import Role, User, add_user
 from helpdesk.cli.database import seed
@@ -111,18 +111,33 @@ def database_url(postgres: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def model_path(pytestconfig: pytest.Config) -> Path:
-    """The classifier, trained on the corpus as the set-up trains it; once for each state of its code and corpus."""
+    """A classifier trained on every sixth message of the corpus, for the tests of everything else."""
+    return _trained(
+        pytestconfig, "small", lambda: train(corpus_rows()[::6], calibrate=frozen_rows(), strength=STRENGTH)
+    )
+
+
+@pytest.fixture(scope="session")
+def full_model_path(pytestconfig: pytest.Config) -> Path:
+    """The classifier as the set-up trains it, on the whole corpus; it takes most of a minute."""
+    return _trained(
+        pytestconfig, "full", lambda: train(corpus_rows(), calibrate=frozen_rows(), strength=STRENGTH)
+    )
+
+
+def _trained(pytestconfig: pytest.Config, name: str, make: Callable[[], Model]) -> Path:
+    """The file of a model, trained once for each state of the classifier's code and corpus."""
     sources = [
         path for kind in ("py", "jsonl", "txt") for path in sorted((ROOT / "classifier").rglob(f"*.{kind}"))
     ]
     state = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    path = pytestconfig.cache.mkdir("model") / f"{state}.skops"
+    path = pytestconfig.cache.mkdir("model") / f"{name}-{state}.skops"
     # The tests run in several processes: one trains, the others wait for it.
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
             made = path.with_suffix(f".{os.getpid()}")
-            train(corpus_rows(), calibrate=frozen_rows(), strength=STRENGTH).save(made)
+            make().save(made)
             made.rename(path)
     return path
 

@@ -69,6 +69,7 @@ def run(settings: Settings, port: int) -> None:
         with sessions.begin() as session:
             made = take_in(session, settings.models_folder, settings.model_path, utc_now())
             activate(session, made, now=utc_now(), why="se entrenó al empezar la demostración")
+        (settings.var / "model.stamp").write_text(training_digest())
     environment = child_environment(
         settings,
         url,
@@ -160,7 +161,6 @@ def train_if_needed(settings: Settings) -> bool:
     click.echo("Training the classifier (the first time only, about half a minute) …")
     command = [sys.executable, "-m", "classifier", "train", "--out", str(settings.model_path)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    stamp.write_text(digest)
     return True
 
 

@@ -110,7 +110,22 @@ HALTED_ES = N_("El envío de correo está detenido hasta que un supervisor lo re
 
 def trouble_of(row: ServiceHealth) -> Trouble:
     """What the service's present trouble means."""
-    return TROUBLES.get((row.name, row.error_kind or ""), UNKNOWN)
+    service = row.name.partition(" ")[0]  # "sorter HOST": each machine has its own file
+    return TROUBLES.get((service, row.error_kind or ""), UNKNOWN)
+
+
+# Trouble of one machine that was not told again for so long: the machine is gone.
+GONE = dt.timedelta(minutes=10)
+
+
+def sorter_trouble(session: Session, now: dt.datetime) -> ServiceHealth | None:
+    """The row of a machine whose classifier cannot be used now."""
+    query = select(ServiceHealth).where(
+        ServiceHealth.name.startswith(f"{SORTER} "),
+        ServiceHealth.error_kind.is_not(None),
+        ServiceHealth.checked_at > now - GONE,
+    )
+    return session.scalar(query.order_by(ServiceHealth.failing_since).limit(1))
 
 
 def _locked(session: Session, name: str) -> ServiceHealth | None:
@@ -181,11 +196,13 @@ def alarms(session: Session) -> list[str]:
     rows = session.scalars(
         select(ServiceHealth).where(ServiceHealth.error_kind.is_not(None)).order_by(ServiceHealth.name)
     )
-    found = []
+    found: list[str] = []
     for row in rows:
+        if row.name.startswith(f"{SORTER} ") and row.checked_at < dt.datetime.now(dt.UTC) - GONE:
+            continue
         trouble = trouble_of(row)
         if row.failures >= trouble.told_after:
             found.append(trouble.sentence)
         if row.retry_at is None:
             found.append(HALTED_ES)
-    return found
+    return list(dict.fromkeys(found))  # several machines may have the same trouble

@@ -84,6 +84,9 @@ def merge(
         take_over_clock(session, target, ticket.waiting_since, actor=by.actor, now=by.now, why=said)
     _set_status(session, ticket, TicketStatus.CLOSED, by, f"unida a {target.number}")
     ticket.merged_into_id, ticket.review_of_id = target.id, None
+    if ticket.urgency and not target.urgency:
+        target.urgency = ticket.urgency
+        record(session, target, "urgent", now=by.now, actor=by.actor, why=ticket.urgency)
     ticket.updated_at = target.updated_at = by.now
     _say(session, target, "absorbed", by, of=ticket.number)
     _say(session, ticket, "merged", by, why=why, **detail)
@@ -196,6 +199,9 @@ def _new_ticket(session: Session, ticket: Ticket, first: Message, number: str, b
         snippet=snippet(first),
         line=ticket.line,
         line_by_agent=ticket.line_by_agent,
+        kind=ticket.kind,
+        urgency=ticket.urgency,
+        topic=ticket.topic,
         status=TicketStatus.OPEN.value,
         assignee_id=ticket.assignee_id,
         opened_at=first.at,

@@ -9,32 +9,40 @@ is taken up again (F45).
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ForeignKey, func, or_, select
+from sqlalchemy import ForeignKey, and_, func, not_, or_, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 import classifier
-from classifier import Answer, Model, ModelError, Report, Row, Text
+from classifier import Answer, Model, ModelError, Report, Row, Text, modelfile
 from classifier.evaluation import Progress
 from helpdesk.accounts.users import User
 from helpdesk.db import JSON, Base, Sessions, utc_now
 from helpdesk.desk import models
-from helpdesk.desk.lessons import Lesson, as_row, lessons, suspects
+from helpdesk.desk.lessons import MOST_CHARS, Lesson, as_row, lessons, suspects
 from helpdesk.desk.lifecycle import ModelState
 from helpdesk.desk.message import Direction, Message
 from helpdesk.desk.models import NIGHTLY, SorterModel, model_file
 from helpdesk.desk.ticket import Ticket
 from helpdesk.settings import LIMA
 
+log = logging.getLogger(__name__)
+
 # At night, when nobody waits for the machine (Lima).
 NIGHT = range(2, 6)
-LEASE = dt.timedelta(minutes=20)
+LEASE = dt.timedelta(minutes=30)
+ATTEMPTS = 3
+KEPT_REFUSED = dt.timedelta(days=30)
+# The newest ones; more would make the nights longer and the model no better.
+MOST_LESSONS = 20_000
 
 # What the comparison looks at: the lessons of the last weeks, and the mail of the last month.
 RECENT = dt.timedelta(days=28)
@@ -71,6 +79,7 @@ class LearningRun(Base):
     day: Mapped[dt.date] = mapped_column(unique=True)
     asked_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     asked_at: Mapped[dt.datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
     outcome: Mapped[str | None]
@@ -131,24 +140,32 @@ class Trial:
 
 
 def ask(session: Session, *, now: dt.datetime, actor: User | None) -> None:
-    """Somebody wants the training of today now, whether or not it ran already."""
+    """Somebody wants the training of today now, whether or not it ran already; one under way is left alone."""
     day = now.astimezone(LIMA).date()
     again = {
         "asked_by_id": actor.id if actor else None,
         "asked_at": now,
+        "attempts": 0,
         "lease_until": None,
         "finished_at": None,
         "outcome": None,
+        "model_id": None,
+        "withheld": 0,
     }
-    new = insert(LearningRun).values(day=day, withheld=0, **again)
-    session.execute(new.on_conflict_do_update(index_elements=["day"], set_=again))
+    under_way = and_(LearningRun.finished_at.is_(None), LearningRun.lease_until > now)
+    new = insert(LearningRun).values(day=day, **again)
+    session.execute(
+        new.on_conflict_do_update(
+            index_elements=["day"], set_=again, where=not_(func.coalesce(under_way, False))
+        )
+    )
 
 
 def is_due(session: Session, now: dt.datetime) -> bool:
     """Whether a training waits: it is night and today's was not begun, or somebody asked, or a run was killed."""
     local = now.astimezone(LIMA)
     if local.hour in NIGHT:
-        new = insert(LearningRun).values(day=local.date(), asked_at=now, withheld=0)
+        new = insert(LearningRun).values(day=local.date(), asked_at=now, attempts=0, withheld=0)
         session.execute(new.on_conflict_do_nothing())
     return session.scalar(select(LearningRun.id).where(*_open(now)).limit(1)) is not None
 
@@ -156,18 +173,26 @@ def is_due(session: Session, now: dt.datetime) -> bool:
 def _open(now: dt.datetime) -> tuple[Any, ...]:
     return (
         LearningRun.finished_at.is_(None),
+        LearningRun.attempts < ATTEMPTS,
         or_(LearningRun.lease_until.is_(None), LearningRun.lease_until < now),
     )
 
 
 def claim(session: Session, now: dt.datetime) -> int | None:
     """Take the training that is due; None when there is none. Nobody else takes it within the lease."""
-    query = select(LearningRun).where(*_open(now)).order_by(LearningRun.id).limit(1)
+    query = select(LearningRun).where(*_open(now)).order_by(LearningRun.id.desc()).limit(1)
     run = session.scalar(query.with_for_update(skip_locked=True))
     if run is None:
         return None
-    run.lease_until = now + LEASE
+    run.lease_until, run.attempts = now + LEASE, run.attempts + 1
+    # A worker that dies in it leaves this behind; whoever finishes writes over it.
+    run.outcome = "se interrumpió"
     return run.id
+
+
+def is_under_way(run: LearningRun, now: dt.datetime) -> bool:
+    """Whether a run is to be done, or being done."""
+    return run.finished_at is None and (run.attempts < ATTEMPTS or (run.lease_until or now) > now)
 
 
 def last_run(session: Session) -> LearningRun | None:
@@ -187,7 +212,11 @@ def learn(
         run_id = claim(session, utc_now())
     if run_id is None:
         return None
-    outcome, model_id, withheld = _learn(sessions, folder, material or Material.ours(), progress)
+    try:
+        outcome, model_id, withheld = _learn(sessions, folder, material or Material.ours(), progress)
+    except (OSError, SQLAlchemyError, ModelError, classifier.DataError) as error:
+        log.exception("the training failed")
+        outcome, model_id, withheld = f"falló ({type(error).__name__}); el registro dice dónde", None, 0
     with sessions.begin() as session:
         run = session.get(LearningRun, run_id, with_for_update=True)
         assert run is not None
@@ -203,50 +232,67 @@ def _learn(
         champion_row = models.active_model(session)
         if champion_row is None:
             return "no hay un modelo en uso con el cual comparar", None, 0
-        taught = lessons(session)
+        taught = lessons(session, most=MOST_LESSONS)
         mails = _last_month(session, began)
     held = suspects(taught)
     used = [lesson for lesson in taught if lesson.user_id not in held]
     withheld = len(taught) - len(used)
-    new = sum(lesson.at > champion_row.learned_until for lesson in used)
+    # Whoever went back to a model by hand has seen what the lessons until then make of it.
+    since = champion_row.learned_until
+    if champion_row.decided_by_id is not None:
+        since = max(since, champion_row.decided_at)
+    new = sum(lesson.at > since for lesson in used)
     if new < LESSONS_AT_LEAST:
         apart = f", {withheld} apartadas por contradecir lo seguro" if withheld else ""
         return f"faltan correcciones: hay {new} nuevas de {LESSONS_AT_LEAST}{apart}", None, withheld
     try:
-        champion = Model.load(model_file(folder, champion_row.id), sha256=champion_row.sha256)
+        champion = Model.load(
+            model_file(folder, champion_row.id, champion_row.sha256), sha256=champion_row.sha256
+        )
     except ModelError as error:
         return f"el modelo en uso no se puede leer: {error}", None, withheld
     rows = [*material.corpus, *map(as_row, used)]
     challenger, unseen = classifier.train_and_hold_out(
         rows, calibrate=material.frozen, strength=classifier.STRENGTH, progress=progress
     )
-    if challenger.id == champion.id:
-        return "nada nuevo que aprender", None, withheld
+    with sessions() as session:
+        known = session.get(SorterModel, challenger.id)
+    if known is not None:  # the same lessons were judged before
+        return f"nada nuevo que aprender (modelo {known.id})", None, withheld
     answers = unseen[len(rows) - len(used) :]
     trial = compare(champion, champion_row, challenger, used, answers, taught, material.frozen, mails, began)
     takes_over, why = trial.decide()
-    digest = challenger.save(model_file(folder, challenger.id))
+    content = modelfile.pack(challenger.features, challenger.learners, challenger.card)
+    digest = modelfile.digest_of(content)
+    modelfile.write(model_file(folder, challenger.id, digest), content)
     with sessions.begin() as session:
         row = models.register(
-            session,
-            challenger,
-            digest,
-            origin=NIGHTLY,
-            now=began,
-            lessons=len(used),
-            trial=asdict(trial),
+            session, challenger, digest, origin=NIGHTLY, now=began, lessons=len(used), trial=asdict(trial)
         )
-        row.sha256 = digest
-        now = utc_now()
-        still = models.active_model(session)
-        if takes_over and still is not None and still.id == champion.id:
-            models.activate(session, row, now=now, why=why)
-        elif row.state == ModelState.CANDIDATE:
-            models.refuse(session, row, now=now, why=why)
-    outcome = (
-        f"empezó a clasificar el modelo {challenger.id}: {why}" if takes_over else f"no se adoptó: {why}"
+        said = _decide(session, row, champion.id, takes_over, why)
+        _forget_refused(session, folder, utc_now())
+    return said, challenger.id, withheld
+
+
+def _decide(session: Session, row: SorterModel, champion_id: str, takes_over: bool, why: str) -> str:
+    """Let the challenger take over or not; says what was done."""
+    now, active = utc_now(), models.active_model(session)
+    if takes_over and active is not None and active.id == champion_id:
+        models.activate(session, row, now=now, why=why)
+        return f"empezó a clasificar el modelo {row.id}: {why}"
+    if takes_over:
+        why = "mientras se entrenaba, alguien eligió otro modelo"
+    models.refuse(session, row, now=now, why=why)
+    return f"no se adoptó: {why}"
+
+
+def _forget_refused(session: Session, folder: Path, now: dt.datetime) -> None:
+    """Remove the files of models that were refused long ago, else there is one more every night."""
+    query = select(SorterModel).where(
+        SorterModel.state == ModelState.REFUSED.value, SorterModel.decided_at < now - KEPT_REFUSED
     )
-    return outcome, challenger.id, withheld
+    for row in session.scalars(query):
+        model_file(folder, row.id, row.sha256).unlink(missing_ok=True)
 
 
 def compare(
@@ -273,7 +319,7 @@ def compare(
         said.label if lesson.at > champion_row.learned_until or lesson.predicted is None else lesson.predicted
         for (lesson, _), said in zip(recent, asked, strict=True)
     ]
-    window = [lesson for lesson in taught if lesson.at > now - RECENT]
+    window = [lesson for lesson in used if lesson.at > now - RECENT]
     certain = [lesson for lesson in window if lesson.predicted is not None and not lesson.abstained]
     return Trial(
         frozen_before=Quality.of(classifier.evaluate(champion, frozen)),
@@ -319,6 +365,6 @@ def _last_month(session: Session, now: dt.datetime) -> list[Text]:
         )
         .group_by(Message.ticket_id)
     )
-    query = select(Message.subject, Message.new_text, Message.text).where(Message.id.in_(first))
-    found = session.execute(query.order_by(Message.id.desc()).limit(MOST_MAILS))
+    query = select(Message.subject, Message.new_text, func.left(Message.text, MOST_CHARS))
+    found = session.execute(query.where(Message.id.in_(first)).order_by(Message.id.desc()).limit(MOST_MAILS))
     return [Text(subject, new_text or text) for subject, new_text, text in found]

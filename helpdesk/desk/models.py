@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 import classifier
-from classifier import ModelError, modelfile
+from classifier import LINES, NONE, ModelError, ModelVersionError, modelfile
 from helpdesk.accounts.users import User
 from helpdesk.db import JSON, Base
 from helpdesk.desk.lifecycle import MODEL, ModelState, check_can_move, state_check
 from helpdesk.errors import NotAllowed
 
 BY_HAND, NIGHTLY = "hand", "nightly"
+# What was trained by hand learned no lesson of this desk.
+NO_LESSON = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class SorterModel(Base):
@@ -60,9 +63,14 @@ class InUse:
     sha256: str
 
 
-def model_file(folder: Path, id_: str) -> Path:
-    """Where a registered model's file is."""
-    return folder / f"{id_}.model"
+def model_file(folder: Path, id_: str, sha256: str) -> Path:
+    """Where a registered model's file is. Another content has another name, so no file is ever overwritten."""
+    return folder / f"{id_}-{sha256[:12]}.model"
+
+
+def _lock(session: Session) -> None:
+    """Whoever changes the register comes one after the other, until the commit."""
+    session.execute(text("select pg_advisory_xact_lock(7263503)"))
 
 
 def in_use(session: Session) -> InUse | None:
@@ -97,9 +105,10 @@ def register(
     lessons: int = 0,
     trial: JSON | None = None,
 ) -> SorterModel:
-    """Write down a model whose file is in its place. One that is known already is returned as it is."""
+    """Write down a model whose file is in its place. Of one that is known only the file may be another."""
     known = session.get(SorterModel, model.id)
     if known is not None:
+        known.sha256 = sha256
         return known
     row = SorterModel(
         id=model.id,
@@ -108,7 +117,7 @@ def register(
         card=model.card,
         trial=trial or {},
         lessons=lessons,
-        learned_until=now,
+        learned_until=now if origin == NIGHTLY else NO_LESSON,
         made_at=now,
         decided_at=now,
     )
@@ -119,21 +128,34 @@ def register(
 
 def take_in(session: Session, folder: Path, path: Path, now: dt.datetime) -> SorterModel:
     """Register the model of a file: its copy is kept beside the others. Raises ModelError for an unusable file."""
+    _lock(session)
     content = modelfile.read(path)
     digest = modelfile.digest_of(content)
     model = classifier.Model.load(path, sha256=digest)
-    place = model_file(folder, model.id)
-    if not place.exists() or modelfile.digest_of(place.read_bytes()) != digest:
-        modelfile.write(place, content)
-    row = register(session, model, digest, origin=BY_HAND, now=now)
-    row.sha256 = digest
-    return row
+    check_fits(model, str(path))
+    known = session.get(SorterModel, model.id)
+    if known is not None and not _trouble(known, folder):
+        return known
+    try:
+        modelfile.write(model_file(folder, model.id, digest), content)
+    except OSError as error:
+        raise ModelError(f"{folder}: the model cannot be kept there ({error.strerror}).") from error
+    return register(session, model, digest, origin=BY_HAND, now=now)
+
+
+def check_fits(model: classifier.Model, name: str) -> None:
+    """Raise ModelError for a model that does not sort into our lines: each of its tickets would be refused."""
+    if set(model.labels) != {*LINES, NONE} or not re.fullmatch(r"[0-9a-f]{8,64}", model.id):
+        raise ModelError(f"{name}: this model does not sort into the five lines.")
+    if not {"macro_f1", "ece", "coverage", "precision_covered"} <= {*model.card.get("metrics", {})}:
+        raise ModelError(f"{name}: the card of the model file lacks its figures.")
 
 
 def activate(
     session: Session, row: SorterModel, *, now: dt.datetime, why: str, actor: User | None = None
 ) -> None:
     """Let this model sort the mail from now on; the one before it is retired. Raises NotAllowed."""
+    _lock(session)
     current = session.scalar(
         select(SorterModel).where(SorterModel.state == ModelState.ACTIVE.value).with_for_update()
     )
@@ -142,7 +164,7 @@ def activate(
     check_can_move(MODEL, ModelState(row.state), ModelState.ACTIVE)
     if current is not None:
         check_can_move(MODEL, ModelState(current.state), ModelState.RETIRED)
-        current.state, current.decided_at = ModelState.RETIRED.value, now
+        current.state = ModelState.RETIRED.value
         session.flush()  # there is one active model at any moment
     row.state, row.decided_at, row.why = ModelState.ACTIVE.value, now, why
     row.decided_by_id = actor.id if actor else None
@@ -161,7 +183,7 @@ def bring_back(session: Session, id_: str, folder: Path, *, now: dt.datetime, ac
     if row is None:
         raise NotAllowed("Ese modelo no está registrado.")
     try:
-        classifier.Model.load(model_file(folder, id_), sha256=row.sha256)
+        classifier.Model.load(model_file(folder, id_, row.sha256), sha256=row.sha256)
     except ModelError as error:
         raise NotAllowed(f"El archivo de ese modelo no se puede usar ({error}).") from error
     activate(session, row, now=now, why="lo eligió una persona", actor=actor)
@@ -171,31 +193,40 @@ def bring_back(session: Session, id_: str, folder: Path, *, now: dt.datetime, ac
 def adopt(session: Session, folder: Path, path: Path, now: dt.datetime) -> str | None:
     """At the start of a worker: see to it that there is a model to sort with; the reason when there is none.
 
-    The set-up's own file (`path`) is used when nothing is registered, or when the registered model's file cannot
-    be read any more (another version of scikit-learn or of the features); else it is only registered, so that a
-    supervisor sees it and may choose it.
+    The set-up's own file (`path`) is used when nothing is registered, or when the registered model was made for
+    another version of the code. Otherwise it is only registered, so that a supervisor sees it and may choose it:
+    a file that one machine cannot read for a moment must not change what all of them use.
     """
+    _lock(session)
     row = active_model(session)
-    trouble = _trouble(row, folder) if row is not None else ""
-    if row is not None and not trouble:
+    outdated = row is not None and _is_outdated(row, folder)
+    if row is not None and not outdated:
         with contextlib.suppress(ModelError):
-            take_in(session, folder, path, now)  # a new one stands by until somebody chooses it
-        return None
+            take_in(session, folder, path, now)
+        return _trouble(row, folder) or None
     try:
         found = take_in(session, folder, path, now)
     except ModelError as error:
-        return trouble or str(error)
-    if row is not None and found.id == row.id:
-        return None
-    why = f"el anterior no se podía usar ({trouble})" if trouble else "el primero"
+        return str(error)
+    why = "el anterior es de otra versión del programa" if outdated else "el primero"
     activate(session, found, now=now, why=why)
     return None
+
+
+def _is_outdated(row: SorterModel, folder: Path) -> bool:
+    try:
+        classifier.Model.load(model_file(folder, row.id, row.sha256), sha256=row.sha256)
+    except ModelVersionError:
+        return True
+    except ModelError:
+        return False
+    return False
 
 
 def _trouble(row: SorterModel, folder: Path) -> str:
     """Why the row's file cannot be used; nothing when it can."""
     try:
-        classifier.Model.load(model_file(folder, row.id), sha256=row.sha256)
+        classifier.Model.load(model_file(folder, row.id, row.sha256), sha256=row.sha256)
     except ModelError as error:
         return str(error)
     return ""

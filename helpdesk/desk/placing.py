@@ -20,7 +20,7 @@ from helpdesk.desk.mailbox import IMPORTED_CLOSED, MailboxKind
 from helpdesk.desk.message import Direction, Message, snippet, words_of_mail
 from helpdesk.desk.notices import acknowledge
 from helpdesk.desk.outbox import hold_scheduled
-from helpdesk.desk.sorting import sort
+from helpdesk.desk.sorting import mark_if_urgent, sort
 from helpdesk.desk.suggestions import suggest
 from helpdesk.desk.threading import Thread, find_thread
 from helpdesk.desk.ticket import Event, Ticket, change_status, link, record
@@ -126,6 +126,8 @@ def _join(group: Group, thread: Thread, raw: RawMail, item: Item, automatic: str
         record(session, ticket, "automatic", now=now, why=automatic)
     else:
         _open_again(group, ticket, message, raw)
+        if not message.automatic and not is_import(group, raw):
+            mark_if_urgent(session, ticket, item.prediction, now)
     return ticket
 
 

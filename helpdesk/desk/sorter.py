@@ -8,6 +8,7 @@ desk is told (T95).
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,8 +31,11 @@ class Sorter:
         self._loaded: tuple[object, ...] | None = None
         self._model: classifier.Model | None = None
         self.trouble: str | None = None
-        # The trouble that the desk was told of ("": that all is well); None: nothing was told yet.
+        # The trouble that the desk was told of ("": that all is well), and when; None: nothing was told yet.
         self.told: str | None = None
+        self.told_at = 0.0
+        self.telling = threading.Lock()
+        self._loading = threading.Lock()
 
     def predict(
         self, texts: Sequence[Text], in_use: InUse | None = None
@@ -41,12 +45,13 @@ class Sorter:
         return [None] * len(texts) if model is None else list(model.predict(texts))
 
     def _current(self, in_use: InUse | None) -> classifier.Model | None:
-        path = self._path if in_use is None else model_file(self._folder, in_use.id)
-        wanted = (in_use, _stamp(path))
-        if wanted != self._loaded or self._model is None:
-            self._load(path, in_use)
-            self._loaded = wanted
-        return self._model
+        path = self._path if in_use is None else model_file(self._folder, in_use.id, in_use.sha256)
+        with self._loading:  # polls sort in threads of their own
+            wanted = (in_use, _stamp(path))
+            if wanted != self._loaded or self._model is None or self.trouble:
+                self._load(path, in_use)
+                self._loaded = wanted
+            return self._model
 
     def _load(self, path: Path, in_use: InUse | None) -> None:
         try:

@@ -13,10 +13,12 @@ from classifier import KINDS, LINE_OF, LINES, NONE, NOT_URGENT, URGENCIES
 from helpdesk.accounts.users import User
 from helpdesk.db import JSON, Base, append
 from helpdesk.desk.lessons import Said, teach
-from helpdesk.desk.ticket import Ticket, record
+from helpdesk.desk.ticket import Ticket, check_not_merged, record
 from helpdesk.errors import NotAllowed
 
 WORDS_KEPT = 8
+# Mail that is older when it is read (an import) is urgent no more.
+URGENT_FOR = dt.timedelta(days=14)
 
 
 class Prediction(Base):
@@ -88,11 +90,19 @@ def _read_further(
     if (kind := said.get("kind")) in KINDS:
         ticket.kind = kind
     ticket.topic = said.get("topic")
-    urgency = said.get("urgency")
-    if urgency in URGENCIES and not ticket.automatic:
-        ticket.urgency = urgency
-        probability = round(prediction.also["urgency"].probability, 4)
-        record(session, ticket, "urgent", now=now, why=urgency, probability=probability)
+    if not ticket.automatic and now - ticket.opened_at < URGENT_FOR:
+        mark_if_urgent(session, ticket, prediction, now)
+
+
+def mark_if_urgent(
+    session: Session, ticket: Ticket, prediction: classifier.Prediction | None, now: dt.datetime
+) -> None:
+    """Mark a ticket whose mail shows danger or a near term; one that is marked already keeps its reason."""
+    answer = prediction.also.get("urgency") if prediction else None
+    if answer is None or answer.label not in URGENCIES or ticket.urgency is not None:
+        return
+    ticket.urgency = answer.label
+    record(session, ticket, "urgent", now=now, why=answer.label, probability=round(answer.probability, 4))
 
 
 def prediction_of(session: Session, ticket: Ticket) -> Prediction | None:
@@ -108,22 +118,24 @@ def likeliest(prediction: Prediction) -> list[tuple[str, float]]:
 
 def change_line(session: Session, ticket: Ticket, line: str | None, *, now: dt.datetime, actor: User) -> None:
     """The agent decides the line (None: not sorted). Raises NotAllowed for a line that does not exist."""
+    check_not_merged(ticket)
     if line is not None and line not in (*LINES, NONE):
         raise NotAllowed(f"No existe la línea «{line}».")
     kind = "line_confirmed" if line == ticket.line else "line_changed"
     record(session, ticket, kind, now=now, actor=actor, before=ticket.line, after=line)
     ticket.line = line
     ticket.line_by_agent = True
-    if ticket.topic and LINE_OF.get(ticket.topic) != line:
-        ticket.topic = None  # it was read as a topic of another line
     ticket.updated_at = now
     found = prediction_of(session, ticket)
+    topic = found.also.get("topic", {}).get("label") if found else None
+    ticket.topic = topic if topic and LINE_OF.get(topic) == line else None  # each line has its own topics
     said = Said(found.label, found.probability, found.abstained, found.model) if found else None
     teach(session, ticket, line, said, now=now, actor=actor)
 
 
 def change_kind(session: Session, ticket: Ticket, kind: str, *, now: dt.datetime, actor: User) -> None:
     """The agent decides what sort of matter it is. Raises NotAllowed for a kind that does not exist."""
+    check_not_merged(ticket)
     if kind not in KINDS:
         raise NotAllowed(f"No existe el tipo «{kind}».")
     if kind != ticket.kind:
@@ -135,6 +147,7 @@ def change_urgency(
     session: Session, ticket: Ticket, urgency: str | None, *, now: dt.datetime, actor: User
 ) -> None:
     """The agent decides whether it is urgent, and why. Raises NotAllowed for a reason that does not exist."""
+    check_not_merged(ticket)
     if urgency is not None and urgency not in URGENCIES:
         raise NotAllowed(f"No existe el motivo de urgencia «{urgency}».")
     if urgency != ticket.urgency:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from helpdesk.db import Sessions, open_engine, open_sessions, utc_now
+from helpdesk.db import Sessions, open_engine, open_sessions
 from helpdesk.desk import tables
 from helpdesk.desk.answers import Catalogue
 from helpdesk.desk.filing import Filer
 from helpdesk.desk.intake import Polls
-from helpdesk.desk.models import adopt
 from helpdesk.desk.sorter import Sorter
 from helpdesk.embedded import database_url
 from helpdesk.mail.sandbox import ParserProcess
@@ -44,8 +43,6 @@ def open_sessions_of(settings: Settings) -> Iterator[Sessions]:
 def open_worker(settings: Settings) -> Iterator[Worker]:
     """A worker's tools, closed afterwards. Raises SettingsError."""
     with open_sessions_of(settings) as sessions, ParserProcess() as parser:
-        with sessions.begin() as session:
-            adopt(session, settings.models_folder, settings.model_path, utc_now())
         sorter = Sorter(settings.model_path, settings.models_folder)
         filer = Filer(sessions, settings, parser, sorter, Catalogue())
         yield Worker(settings, sessions, filer, Polls(sessions, filer, settings))

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session, defer
 
 from classifier import LINES, NONE
 from classifier.evaluation import Bin, calibration_bins
@@ -56,7 +57,10 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Population stability indices of the last weeks against those before; None: too little mail to say."""
+    """Population stability indices of the last weeks against those before; None: too little mail to say.
+
+    The certainty is only compared when one model sorted all of it.
+    """
 
     lines: float | None
     certainty: float | None
@@ -96,9 +100,13 @@ def sorting_figures(session: Session, *, since: dt.datetime, now: dt.datetime) -
     opened = select(func.count()).where(
         Ticket.opened_at >= since, Ticket.automatic.is_(False), Ticket.merged_into_id.is_(None)
     )
-    checked = list(
-        session.scalars(select(Lesson).where(Lesson.arrived_at >= since).order_by(Lesson.arrived_at))
+    known = (
+        select(Lesson)
+        .options(defer(Lesson.subject), defer(Lesson.body))
+        .join(Ticket, Ticket.id == Lesson.ticket_id)
+        .where(Lesson.arrived_at >= since, Ticket.merged_into_id.is_(None))
     )
+    checked = list(session.scalars(known.order_by(Lesson.arrived_at)))
     judged = [lesson for lesson in checked if lesson.predicted is not None]
     arrived = session.scalar(opened.select_from(Ticket)) or 0
     abstained = sum(one.abstained for one in predictions)
@@ -125,20 +133,19 @@ class _Predicted:
     probability: float
     abstained: bool
     opened_at: dt.datetime
+    model: str
 
 
 def _predictions(session: Session, since: dt.datetime) -> list[_Predicted]:
     """The first prediction of each ticket that arrived since a moment."""
-    first = select(func.min(Prediction.id)).group_by(Prediction.ticket_id)
     query = (
-        select(Prediction.label, Prediction.probability, Prediction.abstained, Ticket.opened_at)
-        .join(Ticket, Ticket.id == Prediction.ticket_id)
-        .where(
-            Ticket.opened_at >= since,
-            Ticket.automatic.is_(False),
-            Ticket.merged_into_id.is_(None),
-            Prediction.id.in_(first),
+        select(
+            Prediction.label, Prediction.probability, Prediction.abstained, Ticket.opened_at, Prediction.model
         )
+        .join(Ticket, Ticket.id == Prediction.ticket_id)
+        .where(Ticket.opened_at >= since, Ticket.automatic.is_(False), Ticket.merged_into_id.is_(None))
+        .ext(distinct_on(Prediction.ticket_id))
+        .order_by(Prediction.ticket_id, Prediction.id)
     )
     return [_Predicted(*row) for row in session.execute(query)]
 
@@ -188,9 +195,13 @@ def _drift(session: Session, now: dt.datetime) -> Drift:
     earlier = [one for one in found if one.opened_at < border]
     if min(len(recent), len(earlier)) < DRIFT_AT_LEAST:
         return Drift(None, None, len(recent), len(earlier))
+    # Two models are differently certain of the same mail: their certainties say nothing about the mail.
+    same_model = len({one.model for one in found}) == 1
     return Drift(
         lines=stability_index([one.label for one in earlier], [one.label for one in recent]),
-        certainty=stability_index([_tenth(one) for one in earlier], [_tenth(one) for one in recent]),
+        certainty=stability_index([_tenth(one) for one in earlier], [_tenth(one) for one in recent])
+        if same_model
+        else None,
         now=len(recent),
         before=len(earlier),
     )

@@ -12,9 +12,9 @@ from werkzeug.wrappers import Response
 from helpdesk.accounts.sign_in import needs
 from helpdesk.accounts.users import Role
 from helpdesk.db import utc_now
-from helpdesk.desk.health import SORTER, trouble_with
-from helpdesk.desk.learning import LESSONS_AT_LEAST, ask, last_run
-from helpdesk.desk.lessons import Lesson, lessons, suspects
+from helpdesk.desk.health import sorter_trouble
+from helpdesk.desk.learning import LESSONS_AT_LEAST, ask, is_under_way, last_run
+from helpdesk.desk.lessons import Lesson, suspect_names
 from helpdesk.desk.models import SorterModel, active_model, bring_back, known_models
 from helpdesk.errors import NotAllowed
 from helpdesk.reports.sorting import sorting_figures
@@ -51,8 +51,7 @@ def show() -> str:
     new = select(func.count()).select_from(Lesson)
     if active is not None:
         new = new.where(Lesson.at > active.learned_until)
-    taught = lessons(session())
-    held = suspects(taught)
+    run = last_run(session())
     page = render_template(
         "sorter.html",
         figures=sorting_figures(session(), since=now - dt.timedelta(days=days), now=now),
@@ -61,11 +60,12 @@ def show() -> str:
         active=active,
         models=known_models(session()),
         seen_before=seen_before,
-        run=last_run(session()),
+        run=run,
+        under_way=run is not None and is_under_way(run, now),
         new_lessons=session().scalar(new) or 0,
         lessons_needed=LESSONS_AT_LEAST,
-        suspects=sorted({lesson.user.name for lesson in taught if lesson.user_id in held}),
-        trouble=trouble_with(session(), SORTER),
+        suspects=suspect_names(session(), now),
+        trouble=sorter_trouble(session(), now),
     )
     me.sorter_seen_at = now
     session().commit()

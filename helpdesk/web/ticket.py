@@ -164,12 +164,17 @@ def sort(number: str) -> Response:
 
 @ticket.post("/lectura")
 def read_further(number: str) -> Response:
-    """Decide the kind of matter, and whether it is urgent."""
-    row, kind, urgency = found(number), request.form.get("tipo", ""), request.form.get("urgencia") or None
+    """Decide the kind of matter, and whether it is urgent. What the form showed and was left alone, stays.
+
+    So a page from before the mail was marked does not take the mark away.
+    """
+    row, form = found(number), request.form
 
     def decide(now: Any, me: User) -> None:
-        change_kind(session(), row, kind, now=now, actor=me)
-        change_urgency(session(), row, urgency, now=now, actor=me)
+        if (kind := form.get("tipo", "")) != form.get("tipo_antes"):
+            change_kind(session(), row, kind, now=now, actor=me)
+        if (urgency := form.get("urgencia", "")) != form.get("urgencia_antes"):
+            change_urgency(session(), row, urgency or None, now=now, actor=me)
 
     return act(row, decide)
 

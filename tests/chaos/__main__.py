@@ -27,7 +27,7 @@ from tests.chaos.stage import open_stage
 from tests.postgres import start as start_postgres
 
 # A real model, though not a good one: what it says does not matter here, that it is asked does.
-ROWS_STEP = 10
+ROWS_STEP = 100
 
 
 def arguments() -> argparse.Namespace:

@@ -136,6 +136,22 @@ def test_probabilities_can_be_chosen_on_messages_kept_apart(table: Path, tmp_pat
     assert "kept apart: 60 rows" in result.stdout
 
 
+def test_what_cannot_be_learned_is_said_before_the_work(table: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("text,category\nrain,zzz\n")
+    out = ["--out", str(tmp_path / "m")]
+    strange = run("train", "--data", str(table), *COLUMNS, "--calibrate", str(other), *out)
+    assert (strange.exit_code, "label that is not learned: 'zzz'" in strange.stderr) == (2, True)
+    alone = tmp_path / "alone.csv"
+    alone.write_text("text,category\n" + "".join(f"{i + 10},{'ab'[i % 2]}\n" for i in range(60)))
+    nothing = run("train", "--data", str(alone), *COLUMNS, *out)
+    assert (nothing.exit_code, len(nothing.stderr.splitlines())) == (2, 1)
+    named = tmp_path / "named.csv"
+    named.write_text("text,category,label\nrain,weather,x\nsnow,weather,y\ngoal,sport,x\n")
+    clash = run("train", "--data", str(named), *COLUMNS, "--also", "label", *out)
+    assert (clash.exit_code, "cannot be called 'label'" in clash.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [

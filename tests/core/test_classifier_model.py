@@ -15,6 +15,7 @@ import pytest
 import skops.io
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from classifier import DataError, Model, ModelError, Row, Text, corpus_rows, evaluate, frozen_rows, train
 from classifier.features import (
@@ -289,6 +290,32 @@ def test_a_card_that_lacks_something_is_refused(model: Model, path: Path) -> Non
         Model.load(path)
 
 
+@pytest.mark.parametrize(
+    "harm", ["too few weights", "no marks", "idf too short", "no temperature", "no threshold", "wild indices"]
+)
+def test_parts_that_do_not_fit_are_refused_when_they_are_read(model: Model, path: Path, harm: str) -> None:
+    features, learner, card = model.features, model.learners[LABEL], dict(model.card)
+    if harm == "too few weights":
+        learner = replace(learner, weights=learner.weights[:, :7])
+    elif harm == "no marks":
+        features = Features({name: block for name, block in features.blocks.items() if name != "marks"})
+    elif harm == "idf too short":
+        phrases = features.blocks["phrases"]
+        assert phrases.idf is not None
+        features = Features(features.blocks | {"phrases": replace(phrases, idf=phrases.idf[:2])})
+    elif harm == "no temperature":
+        card["temperatures"] = {LABEL: 0.0}
+    elif harm == "no threshold":
+        card["threshold"] = float("nan")
+    else:
+        sparse = csr_array(learner.weights)
+        sparse.indices[0] = 2**30
+        learner = replace(learner, weights=sparse)
+    path.write_bytes(pack(features, {LABEL: learner}, card))
+    with pytest.raises(ModelError):
+        Model.load(path)
+
+
 class EvilWeights:
     """What a model file must not hold: an object of a type that is not trusted."""
 
@@ -332,22 +359,22 @@ def test_seventy_seven_labels_work_as_well_as_five() -> None:
     assert many.predict([Text("", "topic41 word41")])[0].label == "label-41"
 
 
-def test_the_corpus_teaches_the_lines_better_than_the_floor(model_path: Path) -> None:
-    card = Model.load(model_path).card
+def test_the_corpus_teaches_the_lines_better_than_the_floor(full_model_path: Path) -> None:
+    card = Model.load(full_model_path).card
     assert card["rows"] >= 12_000
     # Whole stories held out, many of them written to differ in one fact; the figures are in docs/classifier.md.
     assert card["metrics"]["macro_f1"] > 0.74
     assert card["metrics"]["ece"] < 0.05
 
 
-def test_the_corpus_model_is_small_and_fast_enough(model_path: Path) -> None:
-    assert model_path.stat().st_size < 30_000_000
+def test_the_corpus_model_is_small_and_fast_enough(full_model_path: Path) -> None:
+    assert full_model_path.stat().st_size < 30_000_000
     texts = [row.text for row in corpus_rows()[:100]]
-    assert np.isfinite([found.probability for found in Model.load(model_path).predict(texts)]).all()
+    assert np.isfinite([found.probability for found in Model.load(full_model_path).predict(texts)]).all()
 
 
-def test_what_is_urgent_is_not_overlooked(model_path: Path) -> None:
-    corpus = Model.load(model_path)
+def test_what_is_urgent_is_not_overlooked(full_model_path: Path) -> None:
+    corpus = Model.load(full_model_path)
     urgent = [row for row in frozen_rows() if row.also["urgency"] != "no"]
     calm = [row for row in frozen_rows() if row.also["urgency"] == "no"]
     marked, wrongly = (
@@ -358,8 +385,8 @@ def test_what_is_urgent_is_not_overlooked(model_path: Path) -> None:
     assert wrongly < 0.04 * len(calm)
 
 
-def test_messages_that_no_model_learned_are_sorted_as_well_as_the_page_says(model_path: Path) -> None:
-    corpus, rows = Model.load(model_path), frozen_rows()
+def test_messages_that_no_model_learned_are_sorted_as_well_as_the_page_says(full_model_path: Path) -> None:
+    corpus, rows = Model.load(full_model_path), frozen_rows()
     measured, others = evaluate(corpus, rows), evaluate_also(corpus, rows)
     assert measured.macro_f1 > 0.90  # 0.94 when the floor was set
     assert measured.ece < 0.05
@@ -371,7 +398,8 @@ def test_messages_that_no_model_learned_are_sorted_as_well_as_the_page_says(mode
 
 
 def test_no_frozen_message_and_no_story_of_them_is_in_the_corpus() -> None:
-    texts = {str(row.text).strip().lower() for row in corpus_rows()}
+    # Bare greetings and signatures are the same everywhere.
+    texts = {str(row.text).strip().lower() for row in corpus_rows() if len(row.text.body) > 40}
     stories = {row.group for row in corpus_rows()}
     assert not [
         row for row in frozen_rows() if str(row.text).strip().lower() in texts or row.group in stories

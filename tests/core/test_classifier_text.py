@@ -2,12 +2,13 @@
 
 import sys
 import time
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from classifier.signals import parts_of, signals
-from classifier.text import LINK, MAIL, MAX_CHARS, NAME, NAMES, NUMBER, fold, mask, stem, words
+from classifier.text import LINK, MAIL, MAX_CHARS, NAME, NAMES, NUMBER, fold, mask, masked, stem, words
 
 
 @pytest.mark.parametrize(
@@ -118,3 +119,39 @@ def test_threads_that_stem_at_the_same_time_do_not_mix_up_their_words() -> None:
     finally:
         sys.setswitchinterval(interval)
     assert together == [alone] * 4
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "999\u00a0888\u00a0777",
+        "999\u2013888\u2013777",
+        "999\u2011888\u2011777",
+        "999  888  777",
+        "999_888_777",
+        "999.-888.-777",
+        "(51)(9)99(888)",
+        "00000017",
+    ],
+)
+def test_a_number_is_hidden_however_it_is_written(number: str) -> None:
+    assert not any(char.isdigit() for char in masked(f"Llame al {number} por favor"))
+
+
+def test_names_are_hidden_however_they_are_written() -> None:
+    assert "Eleuterio" not in mask("Me llamo: Eleuterio Panta")
+    assert "Eleuterio" not in mask("Me llamo\nEleuterio Panta")
+    assert "Garc" not in masked(unicodedata.normalize("NFD", "García Pérez"))
+    assert "brien" not in mask("o'brien.rosa@example.com")
+
+
+def test_places_are_found_where_their_name_is_a_persons_too() -> None:
+    assert parts_of(words("soy de San Juan de Lurigancho")).startswith("s-P")
+    assert "X" in parts_of(words("vivo en San Francisco"))
+
+
+@pytest.mark.parametrize(
+    "said", ["trabajo en el banco", "hace treinta y tres años", "no supe", "moro aqui até hoje"]
+)
+def test_everyday_words_are_no_places(said: str) -> None:
+    assert not {"X", "P"} & set(parts_of(words(said)))

@@ -28,11 +28,12 @@ from helpdesk.desk.learning import (
 )
 from helpdesk.desk.lessons import Lesson, as_row, lessons, suspects
 from helpdesk.desk.lifecycle import ModelState
-from helpdesk.desk.models import SorterModel, model_file
+from helpdesk.desk.models import SorterModel
 from helpdesk.desk.sorting import change_line
 from helpdesk.desk.ticket import Ticket
 from helpdesk.settings import LIMA
 from tests.conftest import PASSWORD
+from tests.core.test_models import add, file_of, use
 from tests.desk import Desk
 from tests.mails import mail
 
@@ -45,7 +46,7 @@ def decide(desk: Desk, agent: User, line: str | None, number: int = 0) -> None:
 
 def taught(desk: Desk) -> list[Lesson]:
     with desk.sessions() as session:
-        return lessons(session)
+        return lessons(session, most=5_000)
 
 
 # --- lessons ------------------------------------------------------------------------------------------------
@@ -59,7 +60,7 @@ def test_a_confirmed_line_becomes_a_lesson_with_what_the_model_had_said(desk: De
     assert lesson.predicted in (*LINES, "none")
     assert lesson.model is not None
     assert "quiero volver" in lesson.body
-    assert as_row(lesson).group == f"ticket-{lesson.ticket_id}"
+    assert as_row(lesson).label == "return"
 
 
 def test_the_last_word_counts_and_can_be_taken_back(desk: Desk, ana: User) -> None:
@@ -83,6 +84,25 @@ def test_T97_a_lesson_holds_no_personal_data(desk: Desk, ana: User) -> None:
     for secret in ("zoraida", "inventada", "apaza", "00000017", "900 000 000", "example.com"):
         assert secret not in kept
     assert "vivo en turín y quiero volver" in kept
+
+
+def test_names_are_found_with_and_without_their_accents_and_words_are_no_names(desk: Desk, ana: User) -> None:
+    body = "Soy yanez, es decir Yán\u0303ez Yáñez; consulta de los contratos. Quiero volver."
+    desk.file(mail(body, sender="Consulta de los Yáñez <y@example.com>"))
+    decide(desk, ana, "return")
+    (lesson,) = taught(desk)
+    assert "yanez" not in lesson.body.lower()
+    assert "Yáñez" not in lesson.body
+    assert "consulta de los contratos" in lesson.body
+
+
+def test_saying_the_same_again_makes_no_new_lesson(desk: Desk, ana: User, rosa: User) -> None:
+    desk.file(mail())
+    decide(desk, ana, "return")
+    (before,) = taught(desk)
+    decide(desk, rosa, "return")
+    (after,) = taught(desk)
+    assert (after.at, after.user_id) == (before.at, before.user_id)
 
 
 def test_a_machines_mail_teaches_nothing(desk: Desk, ana: User) -> None:
@@ -166,8 +186,8 @@ def test_the_challenger_takes_over_only_when_it_is_better_and_nothing_smells(
 
 
 def small_material() -> Material:
-    """A tenth of the corpus, to learn from in a second or two."""
-    return Material(corpus_rows()[::10], frozen_rows()[::2])
+    """A small part of the corpus, to learn from in a second or two."""
+    return Material(corpus_rows()[::20], frozen_rows()[::2])
 
 
 @pytest.fixture(scope="module")
@@ -177,10 +197,10 @@ def champion() -> Model:
 
 
 def put_to_work(desk: Desk, champion: Model) -> None:
+    """Let the model sort, and let it be one that has learned lessons until forty days ago."""
+    use(desk, add(desk, champion))
     with desk.sessions.begin() as session:
-        digest = champion.save(model_file(desk.settings.models_folder, champion.id))
-        row = models.register(session, champion, digest, origin="hand", now=utc_now() - dt.timedelta(days=40))
-        models.activate(session, row, now=utc_now(), why="prueba")
+        session.get_one(SorterModel, champion.id).learned_until = utc_now() - dt.timedelta(days=40)
 
 
 def teach_many(desk: Desk, champion: Model, rows: Sequence[Row], user: User) -> None:
@@ -238,7 +258,7 @@ def test_honest_lessons_are_learned_and_the_new_model_takes_over(
 ) -> None:
     put_to_work(desk, champion)
     desk.file(mail(), mail("Soy venezolano, busco trabajo en Lima.", sender="b@example.com"))
-    teach_many(desk, champion, corpus_rows()[5::10], ana)
+    teach_many(desk, champion, corpus_rows()[5::20], ana)
     outcome = learn_now(desk)
     row = active(desk)
     assert row.id != champion.id, outcome
@@ -293,6 +313,54 @@ def test_T96_flipped_labels_of_many_people_beside_honest_ones_are_not_promoted(
     assert active(desk).id == champion.id, outcome
 
 
+def test_a_model_that_was_left_behind_by_hand_does_not_come_back_the_same_night(
+    desk: Desk, champion: Model, ana: User, rosa: User
+) -> None:
+    put_to_work(desk, champion)
+    teach_many(desk, champion, corpus_rows()[5::20], ana)
+    learn_now(desk)
+    assert active(desk).id != champion.id
+    with desk.sessions.begin() as session:
+        actor = session.get_one(User, rosa.id)
+        models.bring_back(session, champion.id, desk.settings.models_folder, now=utc_now(), actor=actor)
+    assert "faltan correcciones" in learn_now(desk)
+    assert active(desk).id == champion.id
+
+
+def test_a_training_that_fails_says_so_and_is_over(
+    desk: Desk, champion: Model, ana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_to_work(desk, champion)
+    teach_many(desk, champion, corpus_rows()[5:60], ana)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("classifier.modelfile.write", full)
+    assert "falló (OSError)" in learn_now(desk)
+    with desk.sessions.begin() as session:
+        assert claim(session, utc_now()) is None
+    assert active(desk).id == champion.id
+
+
+def test_a_training_that_kills_its_worker_three_times_is_given_up(desk: Desk) -> None:
+    now = utc_now()
+    with desk.sessions.begin() as session:
+        ask(session, now=now, actor=None)
+        for turn in range(3):
+            assert claim(session, now + turn * 2 * LEASE) is not None
+        assert claim(session, now + 9 * LEASE) is None
+
+
+def test_asking_while_a_training_is_under_way_starts_no_second_one(desk: Desk) -> None:
+    now = utc_now()
+    with desk.sessions.begin() as session:
+        ask(session, now=now, actor=None)
+        assert claim(session, now) is not None
+        ask(session, now=now, actor=None)
+        assert claim(session, now) is None
+
+
 def test_too_few_lessons_teach_nothing(desk: Desk, champion: Model, ana: User) -> None:
     put_to_work(desk, champion)
     teach_many(desk, champion, corpus_rows()[5:15], ana)
@@ -315,6 +383,6 @@ def test_the_lessons_in_a_model_hold_no_names(desk: Desk, champion: Model, ana: 
     with desk.sessions() as session:
         made = session.scalar(select(SorterModel).where(SorterModel.origin == models.NIGHTLY))
         assert made is not None
-    model = Model.load(model_file(desk.settings.models_folder, made.id), sha256=made.sha256)
+    model = Model.load(file_of(desk, made.id), sha256=made.sha256)
     terms = {term for block in model.features.blocks.values() for term in block.columns}
     assert not [term for term in terms if "zorai" in term or "00000" in term]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from classifier import Model, ModelError, Row, Text, train
+from classifier import Model, ModelError, Row, Text, modelfile, train
 from helpdesk.accounts.users import User
 from helpdesk.db import utc_now
 from helpdesk.desk import models
 from helpdesk.desk.health import alarms
 from helpdesk.desk.lifecycle import ModelState
+from helpdesk.desk.mailbox import Mailbox
 from helpdesk.desk.models import SorterModel, model_file
 from helpdesk.desk.sorter import Sorter
 from helpdesk.desk.sorting import Prediction
+from helpdesk.desk.ticket import Ticket
 from helpdesk.desk.unsorted import sort_waiting
 from helpdesk.errors import NotAllowed
+from tests.core.classifier_data import small_rows
 from tests.desk import Desk
 from tests.mails import mail
 
@@ -51,10 +55,17 @@ def second() -> Model:
 
 
 def add(desk: Desk, model: Model) -> str:
-    """Register a model and put its file in its place; returns its name."""
+    """Register a model by its file; returns its name."""
+    own = desk.settings.var / f"{model.id}.own"
+    model.save(own)
     with desk.sessions.begin() as session:
-        digest = model.save(model_file(desk.settings.models_folder, model.id))
-        return models.register(session, model, digest, origin="hand", now=utc_now()).id
+        return models.take_in(session, desk.settings.models_folder, own, utc_now()).id
+
+
+def file_of(desk: Desk, id_: str) -> Path:
+    """Where a registered model's file is."""
+    with desk.sessions() as session:
+        return model_file(desk.settings.models_folder, id_, session.get_one(SorterModel, id_).sha256)
 
 
 def use(desk: Desk, id_: str) -> None:
@@ -77,6 +88,23 @@ def with_own_sorter(desk: Desk) -> Sorter:
 def predictions(desk: Desk) -> list[Prediction]:
     with desk.sessions() as session:
         return list(session.scalars(select(Prediction).order_by(Prediction.id)))
+
+
+def test_mail_filed_by_hand_or_with_a_line_of_its_mailbox_is_told_apart(desk: Desk, first: Model) -> None:
+    """Only what came while there was no model is sorted late, and the mailbox's own line stays in doubt."""
+    sorter = with_own_sorter(desk)
+    object.__setattr__(sorter, "_path", desk.settings.var / "none")
+    with desk.sessions.begin() as session:
+        session.get_one(Mailbox, desk.mailbox_id).default_line = "return"
+    desk.file(mail("Quiero viajar a Canadá por trabajo."))
+    with desk.sessions.begin() as session:
+        ticket = session.get_one(Ticket, desk.tickets()[0].id)
+        assert ticket.line == "return"
+    add(desk, first)
+    use(desk, first.id)
+    assert sort_waiting(desk.sessions, sorter) == 1
+    (found,) = predictions(desk)
+    assert desk.tickets()[0].line == ("return" if found.abstained else found.label)
 
 
 def told(desk: Desk) -> list[str]:
@@ -115,7 +143,7 @@ def test_T95_with_a_bad_file_mail_arrives_unsorted_and_the_desk_is_told(
 ) -> None:
     add(desk, first)
     use(desk, first.id)
-    place = model_file(desk.settings.models_folder, first.id)
+    place = file_of(desk, first.id)
     good = place.read_bytes()
     if harm == "missing":
         place.unlink()
@@ -146,7 +174,7 @@ def test_a_model_whose_file_is_damaged_later_goes_on_from_memory_and_says_so(
     use(desk, first.id)
     with_own_sorter(desk)
     desk.file(mail("Quiero viajar a Canadá por trabajo."))
-    model_file(desk.settings.models_folder, first.id).write_bytes(b"rubbish")
+    file_of(desk, first.id).write_bytes(b"rubbish")
     desk.file(mail("Regreso al Perú con mi mudanza.", sender="b@example.com"))
     assert len(predictions(desk)) == 2
     assert len(told(desk)) == 1
@@ -160,20 +188,69 @@ def test_a_worker_that_starts_takes_in_the_models_file_once(desk: Desk, first: M
         with desk.sessions.begin() as session:
             assert models.adopt(session, folder, own, utc_now()) is None
     assert states(desk) == {first.id: ModelState.ACTIVE}
-    assert model_file(folder, first.id).exists()
+    assert file_of(desk, first.id).exists()
 
 
-def test_a_worker_replaces_a_model_that_it_cannot_read_any_more(
+def test_a_worker_replaces_a_model_of_another_version(
     desk: Desk, first: Model, second: Model, tmp_path: Path
 ) -> None:
     add(desk, first)
     use(desk, first.id)
-    model_file(desk.settings.models_folder, first.id).write_bytes(b"of another version")
+    versions = {**first.card["versions"], "scikit-learn": "0.1"}
+    old = modelfile.pack(first.features, first.learners, {**first.card, "versions": versions})
+    with desk.sessions.begin() as session:
+        session.get_one(SorterModel, first.id).sha256 = modelfile.digest_of(old)
+    file_of(desk, first.id).write_bytes(old)
     own = tmp_path / "own.model"
     second.save(own)
     with desk.sessions.begin() as session:
         assert models.adopt(session, desk.settings.models_folder, own, utc_now()) is None
     assert states(desk) == {first.id: ModelState.RETIRED, second.id: ModelState.ACTIVE}
+
+
+@pytest.mark.parametrize("harm", ["gone", "damaged"])
+def test_a_file_that_one_machine_cannot_read_changes_nothing_for_the_others(
+    desk: Desk, first: Model, second: Model, tmp_path: Path, harm: str
+) -> None:
+    add(desk, first)
+    use(desk, first.id)
+    place = file_of(desk, first.id)
+    place.unlink() if harm == "gone" else place.write_bytes(b"rubbish")
+    second.save(tmp_path / "own.model")
+    with desk.sessions.begin() as session:
+        assert models.adopt(session, desk.settings.models_folder, tmp_path / "own.model", utc_now())
+    assert states(desk)[first.id] == ModelState.ACTIVE
+
+
+def test_the_same_model_in_another_file_changes_no_file_that_is_good(desk: Desk, first: Model) -> None:
+    add(desk, first)
+    before = file_of(desk, first.id)
+    content = before.read_bytes()
+    time.sleep(2.1)  # a zip holds its time, in steps of two seconds
+    add(desk, first)
+    assert file_of(desk, first.id) == before
+    assert before.read_bytes() == content
+    assert len(list(desk.settings.models_folder.iterdir())) == 1
+
+
+def test_a_model_of_other_labels_is_not_taken_in(desk: Desk, tmp_path: Path) -> None:
+    train(small_rows()).save(tmp_path / "weather.model")
+    with (
+        desk.sessions.begin() as session,
+        pytest.raises(ModelError, match="does not sort into the five lines"),
+    ):
+        models.take_in(session, desk.settings.models_folder, tmp_path / "weather.model", utc_now())
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_stops_nothing(
+    desk: Desk, first: Model, tmp_path: Path
+) -> None:
+    first.save(tmp_path / "own.model")
+    (tmp_path / "file").write_text("in the way")
+    with desk.sessions.begin() as session:
+        trouble = models.adopt(session, tmp_path / "file", tmp_path / "own.model", utc_now())
+    assert trouble is not None
+    assert states(desk) == {}
 
 
 def test_another_file_of_the_set_up_stands_by_until_somebody_chooses_it(
@@ -196,7 +273,7 @@ def test_a_worker_without_any_model_starts_all_the_same(desk: Desk, tmp_path: Pa
 
 def test_a_model_whose_file_is_bad_cannot_be_chosen(desk: Desk, first: Model, rosa: User) -> None:
     add(desk, first)
-    model_file(desk.settings.models_folder, first.id).write_bytes(b"rubbish")
+    file_of(desk, first.id).write_bytes(b"rubbish")
     with desk.sessions.begin() as session:
         actor = session.get_one(User, rosa.id)
         with pytest.raises(NotAllowed, match="no se puede usar"):

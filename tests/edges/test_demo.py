@@ -123,6 +123,7 @@ def test_the_demo_trains_when_there_is_no_model_and_when_the_corpus_changed(
     settings = Settings(var=tmp_path, mode="demo")
     assert train_if_needed(settings)
     assert trained == [[sys.executable, "-m", "classifier", "train", "--out", str(tmp_path / "model.skops")]]
+    (tmp_path / "model.stamp").write_text(training_digest())
     assert not train_if_needed(settings)
     (tmp_path / "model.stamp").write_text("of another corpus")
     assert train_if_needed(settings)

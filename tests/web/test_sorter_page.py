@@ -12,10 +12,10 @@ from helpdesk.db import utc_now
 from helpdesk.desk import models
 from helpdesk.desk.learning import is_due
 from helpdesk.desk.lessons import Lesson
-from helpdesk.desk.models import SorterModel, model_file
+from helpdesk.desk.models import SorterModel
 from helpdesk.desk.sorting import Prediction
 from helpdesk.desk.ticket import Ticket
-from tests.core.test_models import small_model
+from tests.core.test_models import add, file_of, small_model, use
 from tests.desk import Desk
 from tests.mails import mail
 from tests.web.conftest import Person
@@ -30,10 +30,7 @@ def two() -> tuple[Model, Model]:
 def register(desk: Desk, *made: Model) -> None:
     """Register models; the last one sorts."""
     for model in made:
-        with desk.sessions.begin() as session:
-            digest = model.save(model_file(desk.settings.models_folder, model.id))
-            row = models.register(session, model, digest, origin="hand", now=utc_now())
-            models.activate(session, row, now=utc_now(), why="prueba")
+        use(desk, add(desk, model))
 
 
 def test_an_agent_does_not_see_it_and_a_supervisor_does(agent: Person, supervisor: Person) -> None:
@@ -73,7 +70,7 @@ def test_a_model_that_cannot_be_used_is_refused_in_words(
     supervisor: Person, desk: Desk, two: tuple[Model, Model]
 ) -> None:
     register(desk, *two)
-    model_file(desk.settings.models_folder, two[0].id).unlink()
+    file_of(desk, two[0].id).unlink()
     assert "no se puede usar" in supervisor.post(f"/clasificador/modelos/{two[0].id}/usar").text
     assert "no está registrado" in supervisor.post("/clasificador/modelos/nadie/usar").text
     supervisor.post("/clasificador/modelos/x%00y/usar", 400)
@@ -144,10 +141,21 @@ def test_urgent_mail_comes_first_and_can_be_unmarked(agent: Person, desk: Desk) 
     assert "Posible trata de personas" in queue
     assert "Denuncia" in queue
     assert first.number not in agent.get("/bandeja?urgente=1").text
-    page = agent.post(f"/atenciones/{second.number}/lectura", tipo="denuncia", urgencia="").text
+    unmarked = {"tipo": "denuncia", "urgencia": "", "urgencia_antes": "trafficking"}
+    page = agent.post(f"/atenciones/{second.number}/lectura", **unmarked).text
     assert "Urgencia cambiada" in page
     queue = agent.get("/bandeja").text
     assert queue.index(first.number) < queue.index(second.number)
+
+
+def test_a_page_from_before_the_mark_does_not_take_it_away(agent: Person, desk: Desk) -> None:
+    desk.file(mail())
+    (ticket,) = desk.tickets()
+    with desk.sessions.begin() as session:
+        session.get_one(Ticket, ticket.id).urgency = "detention"
+    shown = {"tipo_antes": ticket.kind, "urgencia_antes": "", "urgencia": ""}
+    agent.post(f"/atenciones/{ticket.number}/lectura", tipo="queja", **shown)
+    assert (desk.tickets()[0].kind, desk.tickets()[0].urgency) == ("queja", "detention")
 
 
 def test_a_kind_or_an_urgency_that_does_not_exist_changes_nothing(agent: Person, desk: Desk) -> None:

@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("asked_by_id", sa.BigInteger(), nullable=True),
         sa.Column("asked_at", INSTANT, nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.Column("lease_until", INSTANT, nullable=True),
         sa.Column("finished_at", INSTANT, nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
