@@ -166,14 +166,14 @@ def look_at_ticket(watched: Watched, number: str) -> int:
 
 
 def test_G12_the_same_payloads_run_and_fetch_where_nothing_holds_them(browser: Browser, sink: Sink) -> None:
-    """Shows that the test above can fail: hundreds of these payloads work in this very browser."""
-    attacks = payloads(sink.port)
+    """Shows that the test above can fail: of every third of these payloads, many work in this very browser."""
+    attacks = payloads(sink.port)[::3]
     ran, _ = show_bare(browser, [attack.html for attack in attacks])
     numbers = {int(url.rpartition("/")[2]) for url in ran if "/document/" in url}
     families = {attacks[number].family for number in numbers}
-    assert len(numbers) >= 300
+    assert len(numbers) >= 90
     assert families >= {"script", "handler", "address", "drawing", "mutation", "broken", "polyglot"}
-    assert len(sink.asked) >= 100
+    assert len(sink.asked) >= 30
 
 
 def test_L04_the_sanitiser_holds_all_payloads_without_any_policy(browser: Browser, sink: Sink) -> None:
