@@ -270,6 +270,8 @@ def _explanation_lines(prediction: Prediction) -> Iterator[str]:
     yield "because (log-odds):"
     for said, weight in prediction.why:
         yield f"  {weight:+.2f}  {said}"
+    for name, weight in prediction.signs:
+        yield f"  {weight:+.2f}  ({name.replace('_', ' ')})"
 
 
 @contextmanager
