@@ -8,10 +8,11 @@ trained or read, not before. Start with `Model.load(path).predict([Text(subject,
 from classifier.data import DataError, Row, corpus_rows, frozen_rows, read_rows
 from classifier.evaluation import Report
 from classifier.learner import STRENGTH
-from classifier.model import LINES, NONE, Answer, Model, Prediction, evaluate, train, train_and_hold_out
+from classifier.model import LINES, NONE, Answer, Model, Prediction, evaluate
 from classifier.modelfile import ModelError, ModelVersionError
 from classifier.text import Text, masked
 from classifier.topics import KINDS, LINE_OF, NOT_URGENT, TOPICS, URGENCIES
+from classifier.training import train, train_and_hold_out
 
 __all__ = [
     "KINDS",

@@ -29,10 +29,11 @@ from classifier.data import (
 )
 from classifier.evaluation import Progress, Report
 from classifier.learner import STRENGTH
-from classifier.model import Model, Prediction, evaluate, evaluate_also, train
+from classifier.model import Model, Prediction, evaluate, evaluate_also
 from classifier.modelfile import ModelError
 from classifier.page import page
 from classifier.text import Text
+from classifier.training import train
 
 _BATCH = 64
 _AT_MOST_LABELS_ACROSS = 12

@@ -1,7 +1,7 @@
 """Features: messages into numbers.
 
 In: the four blocks of features (phrases, letters, marks, relations) and how they are weighed. Not in: the learner over
-them (learner.py), probabilities, thresholds and files (model.py), and the words themselves (text.py).
+them (learner.py), probabilities and files (model.py), thresholds (training.py), and the words themselves (text.py).
 scikit-learn is imported inside the functions, because the web process imports this package and never learns.
 """
 

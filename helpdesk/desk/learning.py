@@ -71,7 +71,7 @@ class Material:
 
 
 class LearningRun(Base):
-    """One night's training. `outcome` is null while it is to be done or under way."""
+    """One night's training. `finished_at` is null while it is to be done, under way, or was broken off."""
 
     __tablename__ = "learning_run"
 
@@ -246,9 +246,7 @@ def _learn(
         apart = f", {withheld} apartadas por contradecir lo seguro" if withheld else ""
         return f"faltan correcciones: hay {new} nuevas de {LESSONS_AT_LEAST}{apart}", None, withheld
     try:
-        champion = Model.load(
-            model_file(folder, champion_row.id, champion_row.sha256), sha256=champion_row.sha256
-        )
+        champion = models.load(champion_row, folder)
     except ModelError as error:
         return f"el modelo en uso no se puede leer: {error}", None, withheld
     rows = [*material.corpus, *map(as_row, used)]

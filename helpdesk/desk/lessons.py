@@ -144,7 +144,9 @@ def names_of(ticket: Ticket, message: Message) -> set[str]:
     """
     said = [message.sender_name, ticket.requester.name if ticket.requester else ""]
     said += [person.name for person in ticket.participants]
-    words = (fold(word) for name in said for word in _WORD.findall(_composed(name))[:MOST_NAMES])
+    # Letters with their accents as one character each, as masking leaves them; macOS writes them as two.
+    composed = (unicodedata.normalize("NFC", name) for name in said)
+    words = (fold(word) for name in composed for word in _WORD.findall(name)[:MOST_NAMES])
     return {word for word in words if len(word) > 2 and word not in LETTER and word not in _NOT_NAMES}
 
 
@@ -152,15 +154,10 @@ def without_names(text: Text, names: Collection[str]) -> Text:
     """The text with addresses, numbers, stated names and the known names of its people replaced by stand-ins."""
 
     def hidden(said: str) -> str:
-        plain = masked(_composed(said[:MOST_CHARS]))
+        plain = masked(said[:MOST_CHARS])
         return _WORD.sub(lambda word: NAME if fold(word[0]) in names else word[0], plain)
 
     return Text(hidden(text.subject), hidden(text.body))
-
-
-def _composed(text: str) -> str:
-    """Letters with their accents as one character each; macOS writes them as two."""
-    return unicodedata.normalize("NFC", text)
 
 
 def lessons(session: Session, *, most: int) -> list[Lesson]:

@@ -68,6 +68,11 @@ def model_file(folder: Path, id_: str, sha256: str) -> Path:
     return folder / f"{id_}-{sha256[:12]}.model"
 
 
+def load(row: SorterModel, folder: Path) -> classifier.Model:
+    """The model of a row, if its file is exactly the one that was recorded. Raises ModelError."""
+    return classifier.Model.load(model_file(folder, row.id, row.sha256), sha256=row.sha256)
+
+
 def _lock(session: Session) -> None:
     """Whoever changes the register comes one after the other, until the commit."""
     session.execute(text("select pg_advisory_xact_lock(7263503)"))
@@ -183,7 +188,7 @@ def bring_back(session: Session, id_: str, folder: Path, *, now: dt.datetime, ac
     if row is None:
         raise NotAllowed("Ese modelo no está registrado.")
     try:
-        classifier.Model.load(model_file(folder, id_, row.sha256), sha256=row.sha256)
+        load(row, folder)
     except ModelError as error:
         raise NotAllowed(f"El archivo de ese modelo no se puede usar ({error}).") from error
     activate(session, row, now=now, why="lo eligió una persona", actor=actor)
@@ -199,11 +204,14 @@ def adopt(session: Session, folder: Path, path: Path, now: dt.datetime) -> str |
     """
     _lock(session)
     row = active_model(session)
-    outdated = row is not None and _is_outdated(row, folder)
+    trouble = _trouble(row, folder) if row is not None else None
+    outdated = isinstance(trouble, ModelVersionError)
     if row is not None and not outdated:
         with contextlib.suppress(ModelError):
             take_in(session, folder, path, now)
-        return _trouble(row, folder) or None
+        if trouble is not None:
+            trouble = _trouble(row, folder)  # the set-up's file may have been the very one that was missing
+        return str(trouble) if trouble else None
     try:
         found = take_in(session, folder, path, now)
     except ModelError as error:
@@ -213,20 +221,10 @@ def adopt(session: Session, folder: Path, path: Path, now: dt.datetime) -> str |
     return None
 
 
-def _is_outdated(row: SorterModel, folder: Path) -> bool:
-    try:
-        classifier.Model.load(model_file(folder, row.id, row.sha256), sha256=row.sha256)
-    except ModelVersionError:
-        return True
-    except ModelError:
-        return False
-    return False
-
-
-def _trouble(row: SorterModel, folder: Path) -> str:
+def _trouble(row: SorterModel, folder: Path) -> ModelError | None:
     """Why the row's file cannot be used; nothing when it can."""
     try:
-        classifier.Model.load(model_file(folder, row.id, row.sha256), sha256=row.sha256)
+        load(row, folder)
     except ModelError as error:
-        return str(error)
-    return ""
+        return error
+    return None
