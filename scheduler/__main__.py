@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-import threading
+import time
 
-from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import OperationalError
 
 from helpdesk.db import check_schema, utc_now
@@ -25,6 +25,7 @@ log = logging.getLogger("scheduler")
 
 # A poll that hangs in a connection is not waited for: what it has not committed comes again (F53).
 GOODBYE_S = 20.0
+LISTEN_S = 0.25
 DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 
 
@@ -37,30 +38,32 @@ def run_job(job: Job, worker: Worker) -> None:
 
 
 def serve(worker: Worker) -> None:
-    """Run the jobs until SIGTERM or SIGINT; a job that is running is let finish."""
-    scheduler = BlockingScheduler(timezone="UTC", job_defaults=DEFAULTS)
+    """Run the jobs until SIGTERM or SIGINT; a job that is running is let finish, and nothing new is taken up."""
+    scheduler = BackgroundScheduler(timezone="UTC", job_defaults=DEFAULTS)
     for job in JOBS:
         seconds = job.interval_ticks * worker.settings.tick_s
         scheduler.add_job(run_job, "interval", seconds=seconds, args=[job, worker], id=job.name)
     watch = Watch(worker.sessions, worker.polls.start_due, lease_s=min(LEASE_S, worker.settings.lease_s))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop(scheduler, worker, watch))
+    heard = signals_heard()
     watch.start()
-    log.info("worker started: %s", ", ".join(job.name for job in JOBS))
     scheduler.start()
+    log.info("worker started: %s", ", ".join(job.name for job in JOBS))
+    # Python runs a handler in the main thread only, and a kernel may hand the signal to another one: a main thread
+    # that slept for longer would not hear of it.
+    while not heard:
+        time.sleep(LISTEN_S)
+    worker.filer.stopping.set()
+    watch.stop()
+    scheduler.shutdown(wait=True)
     worker.polls.wait(GOODBYE_S)
 
 
-def stop(scheduler: BlockingScheduler, worker: Worker, watch: Watch) -> None:
-    """End after the work in hand: what was read is written, nothing new is taken up."""
-    worker.filer.stopping.set()
-    # Not in the signal's own frame: the main thread may hold the very lock that shutting down needs.
-    threading.Thread(target=_shut_down, args=[scheduler, watch]).start()
-
-
-def _shut_down(scheduler: BlockingScheduler, watch: Watch) -> None:
-    watch.stop()
-    scheduler.shutdown(wait=True)
+def signals_heard() -> list[int]:
+    """A list that grows with every SIGTERM or SIGINT from now on. A list takes no lock that this thread may hold."""
+    heard: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: heard.append(number))
+    return heard
 
 
 def check(settings: Settings) -> None:
