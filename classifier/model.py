@@ -43,14 +43,22 @@ REASONS = 6
 SIGNS = 4
 
 _BATCH = 256
+# A question within a label is asked when the message may well have that label.
+_WORTH_ASKING = 0.03
+_LIKELY_KEPT = 8
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says to one of its other questions, such as the topic."""
+    """What the model says to one of its other questions, such as the topic.
+
+    `likely` holds the likeliest labels, best first, each with its probability; for a question that is asked within
+    a label, over all the labels that the message may have.
+    """
 
     label: str
     probability: float
+    likely: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,23 +140,41 @@ class Model:
 
     def _also(self, matrix: Any, probabilities: "Matrix") -> list[dict[str, Answer]]:
         """Return for each message the likeliest answer to each other question."""
-        best = probabilities.argmax(axis=1)
-        answers: list[dict[str, Answer]] = [{} for _ in best]
+        shares: list[dict[str, dict[str, float]]] = [{} for _ in probabilities]
         for name, learner in self.learners.items():
             if name == LABEL:
                 continue
             question, _, label = name.partition(WITHIN)
-            rows = (
-                range(len(best)) if not label else [i for i, b in enumerate(best) if self.labels[b] == label]
-            )
-            if not len(rows):
+            weights = probabilities[:, self.labels.index(label)] if label else probabilities.sum(axis=1)
+            rows = [row for row, weight in enumerate(weights) if weight >= _WORTH_ASKING]
+            if not rows:
                 continue
-            said = self._probabilities(name, matrix[list(rows)])
+            said = self._probabilities(name, matrix[rows])
             for row, likely in zip(rows, said, strict=True):
-                answer = _answer(question, learner.labels, likely)
-                share = float(probabilities[row].max()) if label else 1.0
-                answers[row][question] = Answer(answer.label, share * answer.probability)
-        return answers
+                shared = (float(weights[row]) * likely).tolist()
+                shares[row].setdefault(question, {}).update(zip(learner.labels, shared, strict=True))
+        best = [self.labels[row] for row in probabilities.argmax(axis=1)]
+        return [
+            {
+                question: self._answer(question, asked, said)
+                for question, said in answers.items()
+                if (asked := self._asked_of(question, label)) is not None
+            }
+            for answers, label in zip(shares, best, strict=True)
+        ]
+
+    def _asked_of(self, question: str, label: str) -> Learner | None:
+        """Return what answers a question about messages with that label; None when it is not asked of them."""
+        return self.learners.get(question) or self.learners.get(f"{question}{WITHIN}{label}")
+
+    def _answer(self, question: str, asked: Learner, said: Mapping[str, float]) -> Answer:
+        """Return the likeliest answer that belongs to the label; of a question in SURE the calm one only when sure."""
+        ranked = sorted(said.items(), key=lambda pair: -pair[1])
+        first = next(pair for pair in ranked if pair[0] in asked.labels)
+        calm, needed = SURE.get(question, (None, 0.0))
+        if first[0] == calm and first[1] < needed:
+            first = ranked[1]
+        return Answer(*first, tuple(ranked[:_LIKELY_KEPT]))
 
     def _probabilities(self, name: str, matrix: Any) -> "Matrix":
         return softmax(self.learners[name].scores(matrix), self.temperatures[name])
@@ -201,15 +227,6 @@ def _check_shapes(
     ]
     if not all(fitting):
         raise ValueError("the parts of the model do not fit each other")
-
-
-def _answer(question: str, labels: Sequence[str], likely: "NDArray[np.float64]") -> Answer:
-    """Return the likeliest answer; of a question in SURE the calm one only when it is sure."""
-    best = int(likely.argmax())
-    calm, needed = SURE.get(question, (None, 0.0))
-    if labels[best] == calm and likely[best] < needed:
-        best = int(likely.argsort()[-2])
-    return Answer(labels[best], float(likely[best]))
 
 
 def evaluate(model: Model, rows: Sequence[Row]) -> Report:

@@ -17,7 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from classifier import DataError, Model, ModelError, Row, Text, corpus_rows, evaluate, frozen_rows, train
+from classifier import (
+    LINE_OF,
+    DataError,
+    Model,
+    ModelError,
+    Row,
+    Text,
+    corpus_rows,
+    evaluate,
+    frozen_rows,
+    train,
+)
 from classifier.features import (
     LONGEST_PHRASE,
     LONGEST_RELATION,
@@ -412,3 +423,18 @@ def test_evaluation_counts_what_was_sorted(model: Model) -> None:
     assert measured.accuracy == 0.5
     assert measured.confusion["food"]["sport"] == 1
     assert measured.per_label["weather"].f1 == 1.0
+
+
+def test_the_likely_topics_are_those_of_every_likely_line_and_the_answer_is_one_of_its_own_line(
+    full_model_path: Path,
+) -> None:
+    said = Model.load(full_model_path).predict([row.text for row in frozen_rows()])
+    for prediction in said:
+        topic = prediction.also["topic"]
+        shares = [share for _, share in topic.likely]
+        assert shares == sorted(shares, reverse=True)
+        assert sum(shares) <= 1 + 1e-6
+        assert LINE_OF[topic.label] == prediction.label
+        assert dict(topic.likely).get(topic.label, topic.probability) == topic.probability
+    doubtful = [one for one in said if one.probability < 0.7]
+    assert any(len({LINE_OF[label] for label, _ in one.also["topic"].likely}) > 1 for one in doubtful)
