@@ -16,12 +16,15 @@ from helpdesk.accounts.users import check_no_demo_users
 from helpdesk.cli import main as command_line
 from helpdesk.db import WEB_STATEMENT_MS, check_schema, driver_url, engine_options, open_engine, open_sessions
 from helpdesk.desk import tables
-from helpdesk.desk.answers import Catalogue
+from helpdesk.desk.catalogue import Catalogue
 from helpdesk.embedded import database_url
 from helpdesk.settings import Settings, load
+from helpdesk.web.answer_figures import answer_figures
+from helpdesk.web.answers import answers
 from helpdesk.web.formats import init_formats
 from helpdesk.web.guard import init_guard
 from helpdesk.web.health import health
+from helpdesk.web.information import information
 from helpdesk.web.joining import joining
 from helpdesk.web.ledger import ledger
 from helpdesk.web.mailboxes import mailboxes
@@ -34,7 +37,22 @@ from helpdesk.web.sorter import sorter
 from helpdesk.web.supervisor import supervisor
 from helpdesk.web.ticket import ticket
 
-BLUEPRINTS = (health, queue, ticket, joining, reply, sending, original, ledger, mailboxes, sorter, supervisor)
+BLUEPRINTS = (
+    health,
+    information,
+    queue,
+    ticket,
+    joining,
+    reply,
+    answers,
+    answer_figures,
+    sending,
+    original,
+    ledger,
+    mailboxes,
+    sorter,
+    supervisor,
+)
 MAX_FORM_BYTES = 1_000_000
 FORM_PARTS = 50
 

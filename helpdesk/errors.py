@@ -4,6 +4,8 @@ Each error carries one sentence for the person in front of the screen: Spanish w
 citizen reads it, English where an operator does (settings, command line).
 """
 
+from collections.abc import Mapping
+
 
 class HelpdeskError(Exception):
     """The family: `str(error)` is a sentence fit to show."""
@@ -46,3 +48,15 @@ class MailboxRefused(MailboxError):
 
 class AnswerFileError(HelpdeskError):
     """A template answer's file cannot be used; the sentence names file and line."""
+
+
+class AnswerRefused(HelpdeskError):
+    """A template answer cannot be used as written. `faults` holds a sentence for each field; nothing was kept."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__(" ".join(faults.values()))
+        self.faults = dict(faults)
+
+
+class StaleAnswer(HelpdeskError):
+    """Somebody else changed the draft of an answer since the page was opened; nothing was overwritten."""

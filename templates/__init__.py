@@ -8,3 +8,4 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 ANSWERS = FOLDER / "answers"
 NOTICES = FOLDER / "notices"
+LETTERS = FOLDER / "letters"

@@ -4,44 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from classifier import LINES, NONE, TOPICS
+try:  # libyaml's, where the wheel has it: ten times as quick
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:  # pragma: no cover - every wheel that we lock has it
+    from yaml import SafeLoader  # type: ignore[assignment]
+
 from templates import ANSWERS, NOTICES
-from templates.placeholders import PLACEHOLDERS, names_in
+from templates.answer import FAULTS, LANGUAGES, AnswerText, AttachedFile, faults_of, is_file_name
+from templates.placeholders import names_in
 
 FENCE = "---"
-# The topic of an answer that fits every matter of its line.
-GENERAL = "general"
+# These read better one item a line.
+_BLOCKS = ("source", "questions")
+_FRONT = (*(name for name in AnswerText.__slots__ if name not in ("attachments", "body")), "placeholders")
 
 
 class CatalogueError(ValueError):
     """An answer file cannot be used; the message names file, line and what is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerText:
-    """A template answer as its file says it. `body` is Markdown with placeholders."""
-
-    slug: str
-    title: str
-    line: str
-    topic: str
-    language: str
-    owner: str
-    source: tuple[str, ...]
-    keywords: tuple[str, ...]
-    placeholders: tuple[str, ...]
-    attachments: tuple[str, ...]
-    valid_from: dt.date
-    review_by: dt.date
-    public: bool
-    body: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +38,49 @@ class NoticeText:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read from a folder: the answers that can be used, and a sentence for each file that cannot."""
+
+    answers: tuple[AnswerText, ...]
+    faults: tuple[str, ...]
+
+
+def file_name(slug: str, language: str) -> str:
+    """What the file of an answer is called: the language stands in the name unless it is Spanish."""
+    return f"{slug}.md" if language == LANGUAGES[0] else f"{slug}.{language}.md"
+
+
 def answer_files(folder: Path = ANSWERS) -> list[Path]:
-    """Every answer file below `folder`, in a stable order."""
-    return sorted(folder.glob("*/*.md"))
+    """Every answer file below `folder`, in a stable order: those in Spanish first."""
+    return sorted(folder.glob("*/*.md"), key=lambda path: (len(path.suffixes), path))
 
 
-def read_answers(folder: Path = ANSWERS) -> Iterator[AnswerText]:
-    """Every answer of `folder`. Raises CatalogueError at the first file that is wrong."""
-    seen: dict[str, Path] = {}
+def read_answers(folder: Path = ANSWERS) -> Reading:
+    """Every answer of `folder`. A file that is wrong is named, and keeps no other from being read."""
+    answers: dict[tuple[str, str], tuple[Path, AnswerText]] = {}
+    faults: list[str] = []
     for path in answer_files(folder):
-        answer = read_answer(path)
-        if answer.slug in seen:
-            raise _read(path).fault(f"the slug {answer.slug!r} stands in {seen[answer.slug]} too", "slug")
-        seen[answer.slug] = path
-        yield answer
+        try:
+            answer = read_answer(path)
+            _check_among(_read(path), answer, answers)
+        except CatalogueError as error:
+            faults.append(str(error))
+        else:
+            answers[answer.slug, answer.language] = (path, answer)
+    return Reading(tuple(answer for _, answer in answers.values()), tuple(faults))
+
+
+def _check_among(
+    file: _File, answer: AnswerText, others: Mapping[tuple[str, str], tuple[Path, AnswerText]]
+) -> None:
+    """Raise CatalogueError for an answer that is there already, or that says otherwise in another language."""
+    if (answer.slug, answer.language) in others:
+        path = others[answer.slug, answer.language][0]
+        raise file.fault(f"the slug {answer.slug!r} stands in {path} too", "slug")
+    for (slug, _), (path, other) in others.items():
+        if slug == answer.slug and (other.line, other.topic) != (answer.line, answer.topic):
+            raise file.fault(f"`line` and `topic` must be those of {path}", "line")
 
 
 def read_answer(path: Path) -> AnswerText:
@@ -80,8 +95,8 @@ def read_answer(path: Path) -> AnswerText:
         owner=_text(file, "owner"),
         source=_list(file, "source"),
         keywords=_list(file, "keywords"),
-        placeholders=_list(file, "placeholders"),
-        attachments=_list(file, "attachments"),
+        questions=_list(file, "questions"),
+        attachments=_attached(file),
         valid_from=_date(file, "valid_from"),
         review_by=_date(file, "review_by"),
         public=_public(file),
@@ -91,18 +106,54 @@ def read_answer(path: Path) -> AnswerText:
     return answer
 
 
-def read_notice(name: str) -> NoticeText:
-    """The notice `templates/notices/NAME.md`. Raises CatalogueError."""
-    file = _read(NOTICES / f"{name}.md")
+def as_file(answer: AnswerText) -> str:
+    """The file of an answer, without its attachments: `read_answer` of it gives the same answer again."""
+    front = {name: getattr(answer, name) for name in _FRONT}
+    front["attachments"] = [file.name for file in answer.attachments]
+    lines = [_yaml(name, list(value) if isinstance(value, tuple) else value) for name, value in front.items()]
+    return f"{FENCE}\n{''.join(lines)}{FENCE}\n{answer.body}\n"
+
+
+def write_answer(folder: Path, answer: AnswerText) -> Path:
+    """Write an answer's file and its attachments below `folder`; returns the file. Raises OSError."""
+    path = folder / answer.line / file_name(answer.slug, answer.language)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(as_file(answer), encoding="utf-8")
+    for file in answer.attachments:
+        beside = path.parent / answer.slug
+        beside.mkdir(exist_ok=True)
+        (beside / file.name).write_bytes(file.content)
+    return path
+
+
+def _yaml(name: str, value: Any) -> str:
+    block = isinstance(value, list) and value and name in _BLOCKS
+    # What a reader of YAML might take for a line's end is written as an escape.
+    plain = "".join(value).isprintable() if isinstance(value, list) else str(value).isprintable()
+    dumped: str = yaml.safe_dump(
+        {name: value}, allow_unicode=plain, width=10_000, default_flow_style=not block
+    )
+    return dumped if block else dumped.strip()[1:-1] + "\n"
+
+
+def read_front(path: Path) -> tuple[dict[str, Any], str]:
+    """The front matter of a file of ours, and the text below it. Raises CatalogueError."""
+    file = _read(path)
+    return file.front, file.body
+
+
+def read_notice(name: str, language: str = LANGUAGES[0]) -> NoticeText:
+    """The notice `templates/notices/NAME.md`, or its file in another language. Raises CatalogueError."""
+    file = _read(NOTICES / file_name(name, language))
     return NoticeText(_text(file, "subject"), file.body)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(SafeLoader):
     """YAML without dates: a date is read by us, so that a wrong one is named by its line."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML reads this class attribute as it is
         first: [(tag, shape) for tag, shape in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        for first, resolvers in SafeLoader.yaml_implicit_resolvers.items()
     }
 
 
@@ -133,7 +184,7 @@ class _File:
 
 
 def _read(path: Path) -> _File:
-    lines = _decode(path).splitlines()
+    lines = re.split(r"\r\n|\r|\n", _decode(path))
     if not lines or lines[0].strip() != FENCE or FENCE not in lines[1:]:
         raise CatalogueError(f"{path}:1: the file must begin with front matter between two lines of ---")
     end = lines.index(FENCE, 1)
@@ -159,21 +210,16 @@ def _decode(path: Path) -> str:
 
 
 def _check(file: _File, answer: AnswerText) -> None:
-    if answer.slug != file.path.stem:
-        raise file.fault(f"the slug {answer.slug!r} is not the file's name", "slug")
-    if answer.line not in (*LINES, NONE):
-        raise file.fault(f"there is no line {answer.line!r}", "line")
-    if answer.topic not in (*TOPICS[answer.line], GENERAL):
-        raise file.fault(f"the line {answer.line!r} has no topic {answer.topic!r}", "topic")
-    if unknown := sorted(str(key) for key in file.front if key not in AnswerText.__slots__):
+    for fault in faults_of(answer):
+        words = FAULTS[fault.code].format(fault.detail)
+        raise file.body_fault(words, fault.detail) if fault.key == "body" else file.fault(words, fault.key)
+    if file.path.name != file_name(answer.slug, answer.language):
+        wanted = file_name(answer.slug, answer.language)
+        raise file.fault(f"an answer {answer.slug!r} in {answer.language!r} must be called {wanted}", "slug")
+    if unknown := sorted(str(key) for key in file.front if key not in (*_FRONT, "attachments")):
         raise file.fault(f"unknown key {unknown[0]!r}", unknown[0])
-    used = set(names_in(answer.body))
-    if strange := sorted(used - PLACEHOLDERS.keys()):
-        raise file.body_fault(f"unknown placeholder {strange[0]!r}", strange[0])
-    if used != set(answer.placeholders):
-        raise file.fault(f"`placeholders` must list exactly {sorted(used)}", "placeholders")
-    if not answer.body:
-        raise file.body_fault("there is no text", "")
+    if set(_list(file, "placeholders")) != set(answer.placeholders):
+        raise file.fault(f"`placeholders` must list exactly {list(answer.placeholders)}", "placeholders")
 
 
 def _text(file: _File, name: str) -> str:
@@ -192,6 +238,17 @@ def _list(file: _File, name: str) -> tuple[str, ...]:
         if isinstance(item, bool) or not isinstance(item, str | int | float):
             raise file.fault(f"`{name}` holds {item!r}, which is no text: write it in quotes", name)
     return tuple(str(item) for item in value)
+
+
+def _attached(file: _File) -> tuple[AttachedFile, ...]:
+    folder = file.path.parent / str(file.front.get("slug"))
+    names = _list(file, "attachments")
+    if strange := [name for name in names if not is_file_name(name)]:
+        raise file.fault(FAULTS["file_name"].format(strange[0]), "attachments")
+    try:
+        return tuple(AttachedFile(name, (folder / name).read_bytes()) for name in names)
+    except OSError as error:
+        raise file.fault(f"the file {error.filename} cannot be read", "attachments") from error
 
 
 def _date(file: _File, name: str) -> dt.date:

@@ -1,146 +1,47 @@
-"""Which answers fit this very message: words in common (BM25F over title, keywords and text), times line and topic.
+"""Which answers fit this very message: how like it is to what each answer is for, and what the classifier reads in it.
 
-BM25 after Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009), with fields weighted by
-repetition. Words are compared by their Spanish stem, with and without accents, so "legalizacion" finds
-"legalización". No scikit-learn here: the web process ranks too, and must start light.
+What an answer is for is the centroid of texts (Rocchio, "Relevance Feedback in Information Retrieval", 1971): its own
+words in every language, the messages for which people judged it right, and those for which agents really sent it. A
+text is the set of its terms, weighted by their rarity and brought to length one; likeness is the cosine. So a new
+answer can be found by its words alone, and every use teaches. The weights were chosen on messages that neither the
+classifier nor the centroids know (docs/answers.md).
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import math
-import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from heapq import nlargest, nsmallest
-from itertools import islice
 
-from classifier.text import stem
+from classifier import NONE
+from templates.answer import GENERAL, LANGUAGES, AnswerText
+from templates.examples import Example, examples
+from templates.wording import asked_words, terms_of
 
-K1, B = 1.2, 0.6
-TITLE_WEIGHT, KEYWORD_WEIGHT = 3, 3
-# An answer of a line that the classifier holds for impossible keeps a tenth of its score: it may be wrong.
-LINE_FLOOR = 0.1
-# An answer about the topic that the classifier read is worth up to twice as much.
-TOPIC_GAIN = 1.0
-WORDS_READ = 600
+# What speaks for an answer, beside a likeness between 0 and 1: the probability of its topic (its root), of its line.
+TOPIC, LINE = 1 / 12, 1 / 40
+# What its texts weigh in a centroid. A message counts in full for the answer that is best for it, else by half.
+TITLE_AND_KEYWORDS, BODY, QUESTION, BEST, ALSO_RIGHT = 3.0, 1.0, 0.7, 1.0, 0.5
+# An answer for every matter of a line is a good guess only when no topic is likely.
+GENERAL_SHARE = 0.1
+# When a person decided on a line, the answers of the other three must be that much better.
+OTHER_LINE = 0.3
+# An answer whose review is overdue must be that much better than one that is current.
+STALE = 0.8
+# Below it nothing is offered: a word in common is not yet an answer.
+WORTH_SHOWING = 0.08
 WORDS_SHOWN = 4
-
-_WORD = re.compile(r"[^\W\d_]{3,}")
-STOP = frozenset(
-    [
-        "con",
-        "para",
-        "por",
-        "que",
-        "los",
-        "las",
-        "una",
-        "uno",
-        "unos",
-        "unas",
-        "del",
-        "como",
-        "esta",
-        "este",
-        "esto",
-        "estos",
-        "estas",
-        "ese",
-        "esa",
-        "eso",
-        "pero",
-        "mas",
-        "muy",
-        "sin",
-        "sobre",
-        "cuando",
-        "donde",
-        "quien",
-        "cual",
-        "cuales",
-        "desde",
-        "hasta",
-        "entre",
-        "tambien",
-        "porque",
-        "hay",
-        "ser",
-        "soy",
-        "son",
-        "fue",
-        "era",
-        "estoy",
-        "estan",
-        "estamos",
-        "tengo",
-        "tiene",
-        "tienen",
-        "tener",
-        "hace",
-        "hacer",
-        "puedo",
-        "puede",
-        "pueden",
-        "poder",
-        "quiero",
-        "quiere",
-        "quisiera",
-        "necesito",
-        "favor",
-        "gracias",
-        "buenas",
-        "buenos",
-        "dias",
-        "tardes",
-        "noches",
-        "hola",
-        "senores",
-        "senor",
-        "senora",
-        "estimados",
-        "estimado",
-        "estimada",
-        "saludos",
-        "atentamente",
-        "ustedes",
-        "usted",
-        "mis",
-        "sus",
-        "nos",
-        "les",
-        "algo",
-        "solo",
-        "saber",
-        "consulta",
-        "consultar",
-        "informacion",
-        "ayuda",
-        "correo",
-        "mi",
-        "me",
-        "se",
-        "le",
-        "lo",
-        "la",
-        "el",
-        "en",
-        "de",
-        "un",
-        "es",
-        "al",
-        "ya",
-        "si",
-        "no",
-    ]
-)
+# From here on two messages are said to be alike.
+ALIKE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An answer as the ranking sees it."""
+    """One language of an answer, as the ranking sees it. `stale`: its review is overdue."""
 
     slug: str
     title: str
@@ -148,104 +49,195 @@ class Candidate:
     keywords: tuple[str, ...]
     body: str
     topic: str = ""
+    language: str = LANGUAGES[0]
+    questions: tuple[str, ...] = ()
+    stale: bool = False
+
+
+def candidate_of(answer: AnswerText, today: dt.date) -> Candidate:
+    """An answer as the ranking sees it on a day."""
+    return Candidate(
+        slug=answer.slug,
+        title=answer.title,
+        line=answer.line,
+        keywords=answer.keywords,
+        body=answer.body,
+        topic=answer.topic,
+        language=answer.language,
+        questions=answer.questions,
+        stale=answer.review_by < today,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message of the past, and the answer that somebody sent for it."""
+
+    text: str
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the classifier reads in a message: how likely each line and each topic is. Empty: it cannot tell.
+
+    `decided`: the line that a person decided on, whatever the words say.
+    """
+
+    lines: Mapping[str, float] = field(default_factory=dict)
+    topics: Mapping[str, float] = field(default_factory=dict)
+    decided: str | None = None
+
+
+NOTHING_READ = Reading()
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """An answer with its score (0 and above) and the words of the message that spoke for it."""
+    """An answer with its score (0 and above) and what spoke for it.
+
+    `words` of the message that spoke for it, `topic` the probability of its topic, `sent` how many messages like this
+    one were answered with it.
+    """
 
     slug: str
+    language: str
     title: str
     score: float
     words: tuple[str, ...]
-
-
-def fold(text: str) -> str:
-    """Lower case without accents."""
-    decomposed = unicodedata.normalize("NFKD", text.lower())
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
-
-
-@lru_cache(maxsize=50_000)
-def _term(word: str) -> str | None:
-    """The stem that a word is compared by; None for a word that tells nothing."""
-    folded = fold(word)
-    return None if folded in STOP else stem(folded)
-
-
-def words_of(text: str) -> Iterator[tuple[str, str]]:
-    """Yield (stem, word as written) for every telling word of a text."""
-    # Some systems write an accent as a character of its own, which would end the word there.
-    for word in _WORD.findall(unicodedata.normalize("NFC", text)):
-        if (term := _term(word)) is not None:
-            yield term, word
+    topic: float = 0.0
+    sent: int = 0
 
 
 class Index:
-    """The answers, ready to be ranked. Build once, ask often.
+    """The answers, ready to be ranked. Build once, ask often: a message costs a look-up for each of its terms."""
 
-    What a term adds to an answer's score depends on the two alone, so it is worked out here, once: a message
-    costs a look-up for each of its terms.
-    """
+    def __init__(
+        self, candidates: Iterable[Candidate], known: Iterable[Example] = (), sent: Iterable[Sent] = ()
+    ) -> None:
+        self._versions: defaultdict[str, dict[str, Candidate]] = defaultdict(dict)
+        for candidate in candidates:
+            self._versions[candidate.slug][candidate.language] = candidate
+        self._sent: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
+        for one in sent:
+            self._sent[one.slug].append(terms_of(one.text))
+        texts = [text for text in self._texts(known) if text[0] in self._versions]
+        self._rarity = _rarity([terms for _, _, terms in texts])
+        self._rarest = max(self._rarity.values(), default=1.0)
+        self._weights = _centroids(texts, self._rarity)
 
-    def __init__(self, candidates: Iterable[Candidate]) -> None:
-        self.candidates = list(candidates)
-        counts = [Counter(self._terms(candidate)) for candidate in self.candidates]
-        lengths = [terms.total() for terms in counts]
-        mean = sum(lengths) / len(lengths) if any(lengths) else 1.0
-        present = Counter(term for terms in counts for term in terms)
-        # The weight of a term in each answer that holds it, by the answer's number.
-        self._weights: dict[str, dict[int, float]] = {term: {} for term in present}
-        for number, (terms, length) in enumerate(zip(counts, lengths, strict=True)):
-            norm = K1 * (1 - B + B * length / mean)
-            for term, count in terms.items():
-                rarity = math.log(1 + (len(counts) - present[term] + 0.5) / (present[term] + 0.5))
-                self._weights[term][number] = rarity * count * (K1 + 1) / (count + norm)
+    def _texts(self, known: Iterable[Example]) -> Iterable[tuple[str, float, frozenset[str]]]:
+        """Every text that says what an answer is for: the answer, what the text weighs, its terms."""
+        for slug, versions in self._versions.items():
+            for version in versions.values():
+                yield slug, TITLE_AND_KEYWORDS, terms_of(f"{version.title} {' '.join(version.keywords)}")
+                yield slug, BODY, terms_of(version.body)
+                yield from ((slug, QUESTION, terms_of(question)) for question in version.questions)
+        for example in known:
+            for place, slug in enumerate(example.slugs):
+                yield slug, ALSO_RIGHT if place else BEST, example.terms
+        for slug, messages in self._sent.items():
+            yield from ((slug, BEST, terms) for terms in messages)
 
-    @staticmethod
-    def _terms(candidate: Candidate) -> list[str]:
-        title = [term for term, _ in words_of(candidate.title)] * TITLE_WEIGHT
-        keywords = [term for term, _ in words_of(" ".join(candidate.keywords))] * KEYWORD_WEIGHT
-        return title + keywords + [term for term, _ in words_of(candidate.body)]
+    @property
+    def slugs(self) -> frozenset[str]:
+        """The answers that are known."""
+        return frozenset(self._versions)
 
     def rank(
         self,
         text: str,
-        lines: Mapping[str, float],
+        reading: Reading = NOTHING_READ,
+        *,
+        language: str = LANGUAGES[0],
         limit: int = 3,
-        topic: tuple[str, float] = ("", 0.0),
     ) -> list[Ranked]:
-        """The best answers for a message, best first.
+        """The best answers for a message, best first, each in the language of the message where there is one."""
+        asked = asked_words(text)
+        vector = _vector(asked, self._rarity, self._rarest)
+        likeness: defaultdict[str, float] = defaultdict(float)
+        for term, weight in vector.items():
+            for slug, in_answer in self._weights.get(term, ()):
+                likeness[slug] += weight * in_answer
+        scores = {slug: self._score(slug, likeness.get(slug, 0.0), reading) for slug in self._versions}
+        worth = [(score, slug) for slug, score in scores.items() if score >= WORTH_SHOWING]
+        first = nsmallest(limit, worth, key=lambda pair: (-pair[0], pair[1]))
+        return [self._ranked(slug, score, asked, vector, reading, language) for score, slug in first]
 
-        `lines` are the probabilities of the five labels, `topic` the likeliest topic with its probability.
-        """
-        asked: dict[str, str] = {}
-        for term, word in islice(words_of(text), WORDS_READ):
-            if term in self._weights:
-                asked.setdefault(term, word)
-        totals: defaultdict[int, float] = defaultdict(float)
-        for term in asked:
-            for number, weight in self._weights[term].items():
-                totals[number] += weight
-        scores = {number: self._score(number, total, lines, topic) for number, total in totals.items()}
-        fitting = (number for number, score in scores.items() if score > 0)
-        best = nsmallest(limit, fitting, key=lambda number: (-scores[number], self.candidates[number].slug))
-        return [self._ranked(number, scores[number], asked) for number in best]
+    def _score(self, slug: str, alike: float, reading: Reading) -> float:
+        some = next(iter(self._versions[slug].values()))
+        line = reading.lines.get(some.line, 0.0)
+        topic = GENERAL_SHARE * line if some.topic == GENERAL else reading.topics.get(some.topic, 0.0)
+        score = alike + TOPIC * math.sqrt(topic) + LINE * line
+        if reading.decided and some.line not in (reading.decided, NONE):
+            score *= OTHER_LINE
+        stale = all(version.stale for version in self._versions[slug].values())
+        return round(score * (STALE if stale else 1.0), 4)
 
-    def _score(
-        self, number: int, total: float, lines: Mapping[str, float], topic: tuple[str, float]
-    ) -> float:
-        candidate = self.candidates[number]
-        likely = lines.get(candidate.line, 0.0) if lines else 1.0
-        gain = 1 + TOPIC_GAIN * topic[1] if candidate.topic and candidate.topic == topic[0] else 1.0
-        return round(total * (LINE_FLOOR + (1 - LINE_FLOOR) * likely) * gain, 4)
-
-    def _ranked(self, number: int, score: float, asked: Mapping[str, str]) -> Ranked:
-        candidate = self.candidates[number]
+    def _ranked(
+        self,
+        slug: str,
+        score: float,
+        asked: Mapping[str, str],
+        vector: Mapping[str, float],
+        reading: Reading,
+        language: str,
+    ) -> Ranked:
+        shown = self.in_language(slug, language)
         said = [
-            (self._weights[term][number], word)
-            for term, word in asked.items()
-            if number in self._weights[term]
+            (vector[term] * weight, asked[term])
+            for term in vector
+            for of, weight in self._weights.get(term, ())
+            if of == slug
         ]
         words = (word.lower() for _, word in nlargest(WORDS_SHOWN, said))
-        return Ranked(candidate.slug, candidate.title, score, tuple(words))
+        sent = sum(self._are_alike(vector, terms) for terms in self._sent.get(slug, ()))
+        topic = round(reading.topics.get(shown.topic, 0.0), 4)
+        return Ranked(slug, shown.language, shown.title, score, tuple(words), topic, sent)
+
+    def _are_alike(self, vector: Mapping[str, float], terms: frozenset[str]) -> bool:
+        other = _vector(terms, self._rarity, self._rarest)
+        return sum(weight * other[term] for term, weight in vector.items() if term in other) >= ALIKE
+
+    def in_language(self, slug: str, language: str) -> Candidate:
+        """An answer in a language, or in the first one that there is. Raises KeyError for an unknown slug."""
+        if slug not in self._versions:
+            raise KeyError(slug)
+        versions = self._versions[slug]
+        return next(versions[name] for name in (language, *LANGUAGES, *versions) if name in versions)
+
+
+@lru_cache(maxsize=4)
+def index_of(candidates: tuple[Candidate, ...], sent: tuple[Sent, ...] = ()) -> Index:
+    """The index of these answers, with everything that is known of messages from the first day."""
+    return Index(candidates, examples(), sent)
+
+
+def _rarity(texts: Sequence[frozenset[str]]) -> dict[str, float]:
+    """How rare each term is: the logarithm of the inverse share of the texts that hold it (smoothed), and one."""
+    holding = Counter(term for terms in texts for term in terms)
+    return {term: math.log((1 + len(texts)) / (1 + count)) + 1 for term, count in holding.items()}
+
+
+def _vector(terms: Iterable[str], rarity: Mapping[str, float], unknown: float = 1.0) -> dict[str, float]:
+    """The weights of a text's terms, of length one; those that no answer knows count for the length only."""
+    weights = {term: rarity.get(term, unknown) for term in terms}
+    length = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
+    return {term: weight / length for term, weight in weights.items() if term in rarity}
+
+
+def _centroids(
+    texts: Iterable[tuple[str, float, frozenset[str]]], rarity: Mapping[str, float]
+) -> dict[str, list[tuple[str, float]]]:
+    """For each term the answers that it speaks for, and how much."""
+    sums: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for slug, share, terms in texts:
+        of_slug = sums[slug]
+        for term, weight in _vector(terms, rarity).items():
+            of_slug[term] += share * weight
+    weights: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
+    for slug, of_slug in sums.items():
+        length = math.sqrt(sum(weight * weight for weight in of_slug.values())) or 1.0
+        for term, weight in of_slug.items():
+            weights[term].append((slug, weight / length))
+    return dict(weights)

@@ -18,14 +18,21 @@ from inscriptis.model.config import ParserConfig
 from inscriptis.model.tag import CustomHtmlTagHandlerMapping
 from markdown_it import MarkdownIt
 
+# A table around the text, because Outlook draws with Word: it knows neither the width of a block nor the fonts of the
+# body, and takes its measure from the table that only it sees. No picture, no style sheet: nothing to load or to block.
 _PAGE = """<!DOCTYPE html>
 <html lang="{language}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title></head>
-<body style="margin:0;padding:16px;font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;\
+<body style="margin:0;padding:0">
+<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"><tr>
+<td style="padding:16px;font-family:'Segoe UI',Roboto,Helvetica,Arial,sans-serif;\
 font-size:16px;line-height:1.5;color:#0D1028">
+<!--[if mso]><table role="presentation" width="640"><tr><td style="font-family:Arial,sans-serif"><![endif]-->
 <div style="max-width:640px">
 {body}
 </div>
+<!--[if mso]></td></tr></table><![endif]-->
+</td></tr></table>
 </body>
 </html>
 """

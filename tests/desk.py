@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from helpdesk.db import Sessions, utc_now
 from helpdesk.desk import ledger
-from helpdesk.desk.answers import Catalogue
+from helpdesk.desk.catalogue import Catalogue
 from helpdesk.desk.filing import Counts, Filer
 from helpdesk.desk.health import ServiceHealth
 from helpdesk.desk.intake import Polls

@@ -21,7 +21,8 @@ from helpdesk.settings import Settings, environment_name
 from helpdesk.web.guard import PUBLIC_ENDPOINTS
 from scheduler.jobs import JOBS
 from templates.catalogue import answer_files, read_answer
-from templates.placeholders import PLACEHOLDERS, fill, unfilled
+from templates.letter import Part, compose
+from templates.placeholders import PLACEHOLDERS, unfilled
 from templates.rendering import render
 from tests import in_step
 
@@ -62,7 +63,8 @@ def test_every_route_but_a_named_few_is_behind_the_guard(settings: Settings) -> 
     app: Flask = create_app(settings)
     guards = [function.__name__ for function in app.before_request_funcs[None]]
     assert "require_sign_in" in guards
-    assert {"health.healthz", "static", "security.login"} == PUBLIC_ENDPOINTS
+    information = {"information.show", "information.of_line", "information.answer"}
+    assert {"health.healthz", "static", "security.login", *information} == PUBLIC_ENDPOINTS
     assert {rule.endpoint for rule in app.url_map.iter_rules()} >= PUBLIC_ENDPOINTS
     assert app.view_functions["supervisor.show"].needs_role == "supervisor"
     assert needs.__name__ == "needs"
@@ -97,9 +99,10 @@ def test_migrations_and_models_agree(postgres: str) -> None:
 @pytest.mark.parametrize("path", answer_files(), ids=lambda path: path.stem)
 def test_every_answer_renders_with_its_facts(path: Path) -> None:
     answer = read_answer(path)
-    filled = fill(answer.body, dict.fromkeys(PLACEHOLDERS, "dato"))
-    assert unfilled(filled) == []
-    rendered = render(filled, title=answer.title)
+    facts = dict.fromkeys(PLACEHOLDERS, "dato")
+    letter = compose([Part(answer.title, answer.body)], answer.language, facts).text
+    assert unfilled(letter) == []
+    rendered = render(letter, title=answer.title)
     assert "dato" in rendered.text
     assert "dato" in rendered.html
 

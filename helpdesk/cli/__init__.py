@@ -13,6 +13,7 @@ from psycopg.errors import UndefinedColumn, UndefinedTable
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from helpdesk.cli.accounts import user
+from helpdesk.cli.answers import answers
 from helpdesk.cli.database import db
 from helpdesk.cli.mail import mail
 from helpdesk.cli.mailbox import mailbox
@@ -55,5 +56,5 @@ def main() -> None:
 
 
 mail.add_command(resume_sending)
-for command in (demo, web, worker, db, user, mailbox, mail, model, classify, suggest):
+for command in (demo, web, worker, db, user, mailbox, mail, model, answers, classify, suggest):
     main.add_command(command)

@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 
 from helpdesk.accounts.users import find_user
 from helpdesk.db import Sessions, utc_now
-from helpdesk.desk.reply import Draft, draft_from, send_reply
+from helpdesk.desk.reply import Draft, letter_of, send_reply
 from helpdesk.desk.suggestions import suggestions_of
 from helpdesk.desk.ticket import Requester, Ticket
 from helpdesk.settings import Settings
@@ -159,8 +159,9 @@ def answer(stage: Stage) -> None:
         offered = suggestions_of(session, ticket)
         if agent is None or not offered:
             return
-        text = draft_from(offered[0].answer, ticket, agent, now)
-        draft = Draft(text, f"demo-{ticket.id}", answer=offered[0].answer.slug)
+        chosen = offered[0].answer
+        text = letter_of([chosen], ticket, agent, now).text
+        draft = Draft(text, f"demo-{ticket.id}", answers=((chosen.slug, chosen.language),))
         send_reply(session, ticket, draft, agent=agent, settings=stage.settings, now=now)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import click
 
 from helpdesk.db import Sessions, upgrade, utc_now
-from helpdesk.desk.answers import seed_answers
+from helpdesk.desk.answer_files import import_answers
 from helpdesk.desk.worker import open_sessions_of
 from helpdesk.embedded import database_url
-from helpdesk.errors import AnswerFileError
 from helpdesk.settings import Settings, load
-from templates.catalogue import CatalogueError, read_answers
+from templates.catalogue import read_answers
 
 
 @click.group()
@@ -39,9 +38,9 @@ def prepare(settings: Settings) -> int:
 
 
 def seed(sessions: Sessions) -> int:
-    """Load the answers' files. Raises AnswerFileError naming the file that is wrong."""
-    try:
-        with sessions.begin() as session:
-            return seed_answers(session, read_answers(), utc_now())
-    except CatalogueError as error:
-        raise AnswerFileError(str(error)) from error
+    """Load the answers' files. One that is wrong is named on stderr, and keeps no other from being loaded."""
+    reading = read_answers()
+    for fault in reading.faults:
+        click.echo(fault, err=True)
+    with sessions.begin() as session:
+        return import_answers(session, reading.answers, utc_now())

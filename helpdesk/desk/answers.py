@@ -1,141 +1,259 @@
-"""The template answers in the database, by version; their files in `templates/answers/` seed them."""
+"""The template answers in the database: every version of every one, its files, its history, and who likes it.
+
+In: the tables and finding answers. Not in: how a version comes to be approved (`authoring.py`), their files on disk
+(`answer_files.py`), which of them fit a message (`catalogue.py`), what became of them (`answer_uses.py`).
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import threading
 from collections.abc import Iterable
-from time import monotonic
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    delete,
+    exists,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from classifier import LINES, NONE
+from helpdesk.accounts.users import User
 from helpdesk.db import Base
-from templates.catalogue import AnswerText
-from templates.ranking import Candidate
-from templates.ranking import Index as RankingIndex
-
-LOOK_AGAIN_S = 5.0
+from helpdesk.desk.files import Blob, keep_contents
+from helpdesk.desk.lifecycle import AnswerState, state_check
+from helpdesk.mail.filetype import detect_type
+from templates.answer import LANGUAGES, AnswerText, AttachedFile
 
 
 class Answer(Base):
-    """One version of a template answer. Exactly one version of a slug is approved at a time."""
+    """One version of a template answer in one language."""
 
     __tablename__ = "answer"
     __table_args__ = (
-        UniqueConstraint("slug", "version"),
-        CheckConstraint("status in ('draft', 'approved', 'retired')", name="status_known"),
+        UniqueConstraint("slug", "language", "version"),
+        CheckConstraint(state_check(AnswerState, "status"), name="status_known"),
         CheckConstraint(f"line in {(*LINES, NONE)}", name="line_known"),
-        Index("ix_answer_approved", "slug", unique=True, postgresql_where=text("status = 'approved'")),
+        CheckConstraint(f"language in {LANGUAGES}", name="language_known"),
+        Index(
+            "uq_answer_approved",
+            "slug",
+            "language",
+            unique=True,
+            postgresql_where=text("status = 'approved'"),
+        ),
+        Index(
+            "uq_answer_being_written",
+            "slug",
+            "language",
+            unique=True,
+            postgresql_where=text("status in ('draft', 'in_review')"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     slug: Mapped[str]
+    language: Mapped[str]
     version: Mapped[int]
     status: Mapped[str]
     title: Mapped[str]
     line: Mapped[str]
     topic: Mapped[str]
-    language: Mapped[str]
     owner: Mapped[str]
     source: Mapped[list[str]]
     keywords: Mapped[list[str]]
+    questions: Mapped[list[str]]
     body: Mapped[str]
     public: Mapped[bool]
     valid_from: Mapped[dt.date]
     review_by: Mapped[dt.date]
     digest: Mapped[str]
     created_at: Mapped[dt.datetime]
+    # Changes with every save, so that two who write at the same time do not overwrite each other.
+    changed_at: Mapped[dt.datetime]
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    # The reply that it was made of.
+    reply_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
+
+    created_by: Mapped[User | None] = relationship()
+    files: Mapped[list[AnswerFile]] = relationship(order_by="AnswerFile.id", cascade="all, delete-orphan")
+    events: Mapped[list[AnswerEvent]] = relationship(order_by="AnswerEvent.id")
+
+    def as_text(self) -> AnswerText:
+        """The answer as its file would say it."""
+        return AnswerText(
+            slug=self.slug,
+            title=self.title,
+            line=self.line,
+            topic=self.topic,
+            language=self.language,
+            source=tuple(self.source),
+            owner=self.owner,
+            valid_from=self.valid_from,
+            review_by=self.review_by,
+            public=self.public,
+            keywords=tuple(self.keywords),
+            questions=tuple(self.questions),
+            attachments=tuple(AttachedFile(file.name, file.blob.content) for file in self.files),
+            body=self.body,
+        )
+
+    def is_stale(self, today: dt.date) -> bool:
+        """Whether it should have been reviewed before today."""
+        return self.review_by < today
 
 
-def _digest(answer: AnswerText) -> str:
+class AnswerFile(Base):
+    """A file that goes out with an answer."""
+
+    __tablename__ = "answer_file"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    answer_id: Mapped[int] = mapped_column(ForeignKey("answer.id"), index=True)
+    name: Mapped[str]
+    type: Mapped[str]
+    size: Mapped[int]
+    sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
+
+    blob: Mapped[Blob] = relationship()
+
+
+class AnswerEvent(Base):
+    """One step in the life of a version: who, when, and why."""
+
+    __tablename__ = "answer_event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    answer_id: Mapped[int] = mapped_column(ForeignKey("answer.id"), index=True)
+    at: Mapped[dt.datetime]
+    kind: Mapped[str]
+    # Null: the catalogue's files.
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    note: Mapped[str] = mapped_column(default="")
+
+    user: Mapped[User | None] = relationship()
+
+
+class Favourite(Base):
+    """An answer that somebody wants at hand."""
+
+    __tablename__ = "answer_favourite"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), primary_key=True)
+    slug: Mapped[str] = mapped_column(primary_key=True)
+
+
+def digest_of(answer: AnswerText) -> str:
+    """What tells two texts of an answer apart: a hash of everything that it says, files included."""
     return hashlib.sha256(repr(answer).encode()).hexdigest()
-
-
-def seed_answers(session: Session, texts: Iterable[AnswerText], now: dt.datetime) -> int:
-    """Bring the catalogue's files into the database: a changed text becomes a new approved version.
-
-    Returns how many versions were written. What agents changed in the database since is a newer version
-    with another digest and is left alone only if the file did not change.
-    """
-    session.execute(
-        text("select pg_advisory_xact_lock(7263502)")
-    )  # two that seed at once wait for each other
-    written = 0
-    for text_ in texts:
-        digest = _digest(text_)
-        versions = list(session.scalars(select(Answer).where(Answer.slug == text_.slug)))
-        if any(version.digest == digest for version in versions):
-            continue
-        for version in versions:
-            if version.status == "approved":
-                version.status = "retired"
-        session.flush()
-        number = max((version.version for version in versions), default=0) + 1
-        session.add(_row(text_, number, digest, now))
-        written += 1
-    session.flush()
-    return written
-
-
-def _row(text_: AnswerText, version: int, digest: str, now: dt.datetime) -> Answer:
-    return Answer(
-        slug=text_.slug,
-        version=version,
-        status="approved",
-        title=text_.title,
-        line=text_.line,
-        topic=text_.topic,
-        language=text_.language,
-        owner=text_.owner,
-        source=list(text_.source),
-        keywords=list(text_.keywords),
-        body=text_.body,
-        public=text_.public,
-        valid_from=text_.valid_from,
-        review_by=text_.review_by,
-        digest=digest,
-        created_at=now,
-    )
 
 
 def approved_answers(session: Session) -> list[Answer]:
     """The answers that agents may send, by title."""
-    return list(session.scalars(select(Answer).where(Answer.status == "approved").order_by(Answer.title)))
+    return list(session.scalars(select(Answer).where(_APPROVED).order_by(Answer.title, Answer.id)))
 
 
-def approved_answer(session: Session, slug: str) -> Answer | None:
-    """The approved version of a slug."""
-    return session.scalar(select(Answer).where(Answer.slug == slug, Answer.status == "approved"))
+def approved_answer(session: Session, slug: str, language: str = LANGUAGES[0]) -> Answer | None:
+    """The approved version of an answer, in this language or in the first one that there is."""
+    versions = {
+        answer.language: answer
+        for answer in session.scalars(select(Answer).where(Answer.slug == slug, _APPROVED))
+    }
+    return next((versions[name] for name in (language, *LANGUAGES) if name in versions), None)
 
 
-class Catalogue:
-    """The approved answers ready for ranking; looked at every few seconds, rebuilt when a version changed."""
+def published(today: dt.date) -> tuple[ColumnElement[bool], ...]:
+    """The conditions under which anybody may read an answer."""
+    return (_APPROVED, Answer.public.is_(True), Answer.valid_from <= today)
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._stamp: tuple[int, int] | None = None
-        self._known: tuple[RankingIndex, dict[str, int]] = (RankingIndex([]), {})
-        self._looked_at = -LOOK_AGAIN_S
 
-    def current(self, session: Session) -> tuple[RankingIndex, dict[str, int]]:
-        """The ranking index and the row id of each slug in it. Threads share it: one looks, the others wait."""
-        with self._lock:
-            if monotonic() - self._looked_at >= LOOK_AGAIN_S:
-                self._look(session)
-                self._looked_at = monotonic()
-            return self._known
+def versions_of(session: Session, slug: str, language: str | None = None) -> list[Answer]:
+    """Every version of an answer, the newest first; of all languages, or of one."""
+    query = select(Answer).where(Answer.slug == slug)
+    if language:
+        query = query.where(Answer.language == language)
+    return list(session.scalars(query.order_by(Answer.language, Answer.version.desc())))
 
-    def _look(self, session: Session) -> None:
-        approved = Answer.status == "approved"
-        count, newest = session.execute(select(func.count(), func.max(Answer.id)).where(approved)).one()
-        stamp = (count, newest or 0)
-        if stamp != self._stamp:
-            answers = approved_answers(session)
-            index = RankingIndex(
-                Candidate(a.slug, a.title, a.line, tuple(a.keywords), a.body, a.topic) for a in answers
-            )
-            self._known = (index, {answer.slug: answer.id for answer in answers})
-            self._stamp = stamp
+
+def is_behind(answer: Answer, first: Answer | None) -> bool:
+    """Whether a translation is older than the approved text that it translates."""
+    return first is not None and first.language != answer.language and answer.created_at < first.created_at
+
+
+def slug_exists(session: Session, slug: str) -> bool:
+    """Whether there is any version of an answer."""
+    return bool(session.scalar(select(exists().where(Answer.slug == slug))))
+
+
+def favourites_of(session: Session, user: User) -> set[str]:
+    """The answers that somebody wants at hand."""
+    return set(session.scalars(select(Favourite.slug).where(Favourite.user_id == user.id)))
+
+
+def set_favourite(session: Session, user: User, slug: str, *, wanted: bool) -> None:
+    """Put an answer among somebody's favourites, or take it out; twice is once."""
+    if wanted:
+        session.execute(insert(Favourite).values(user_id=user.id, slug=slug).on_conflict_do_nothing())
+    else:
+        session.execute(delete(Favourite).where(Favourite.user_id == user.id, Favourite.slug == slug))
+
+
+def next_version(session: Session, slug: str, language: str) -> int:
+    """The number of the next version of an answer."""
+    newest = session.scalar(
+        select(func.max(Answer.version)).where(Answer.slug == slug, Answer.language == language)
+    )
+    return (newest or 0) + 1
+
+
+def new_version(text_: AnswerText, version: int, state: AnswerState, now: dt.datetime) -> Answer:
+    """A row for a text. Its files are stored apart (`keep_files`)."""
+    fields = (
+        "slug",
+        "language",
+        "title",
+        "line",
+        "topic",
+        "owner",
+        "body",
+        "public",
+        "valid_from",
+        "review_by",
+    )
+    return Answer(
+        **{name: getattr(text_, name) for name in fields},
+        source=list(text_.source),
+        keywords=list(text_.keywords),
+        questions=list(text_.questions),
+        version=version,
+        status=state.value,
+        digest=digest_of(text_),
+        created_at=now,
+        changed_at=now,
+    )
+
+
+def keep_files(session: Session, answer: Answer, files: Iterable[AttachedFile]) -> None:
+    """Store the files of a version instead of those that it had."""
+    named = [(file, hashlib.sha256(file.content).hexdigest()) for file in files]
+    keep_contents(session, {sha256: file.content for file, sha256 in named})
+    answer.files = [
+        AnswerFile(
+            name=file.name,
+            type=detect_type(file.content, file.name) or "application/octet-stream",
+            size=len(file.content),
+            sha256=sha256,
+        )
+        for file, sha256 in named
+    ]
+
+
+_APPROVED = Answer.status == AnswerState.APPROVED.value

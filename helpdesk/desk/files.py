@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Protocol
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import insert
@@ -67,6 +69,19 @@ KINDS_ES = {
     "video/quicktime": N_("un video"),
     "video/x-msvideo": N_("un video"),
 }
+
+
+class HasContent(Protocol):
+    """A named file whose content is a blob."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
 
 
 class Scan(StrEnum):
@@ -168,17 +183,22 @@ class Attachment(Base):
         )
 
 
-def attach(session: Session, message: Message, files: tuple[ParsedAttachment, ...]) -> None:
-    """Store a mail's files with its message; equal content is stored once.
+def keep_contents(session: Session, contents: Mapping[str, bytes]) -> None:
+    """Store contents under their SHA-256; equal content is stored once.
 
-    Blobs are written in the order of their hash, so that two workers never wait for each other in a ring.
+    They are written in the order of their hash, so that two workers never wait for each other in a ring.
     """
-    blobs = {
-        file.sha256: {"sha256": file.sha256, "size": file.size, "content": file.content} for file in files
-    }
-    if blobs:
-        rows = [blobs[key] for key in sorted(blobs)]
+    rows = [
+        {"sha256": sha256, "size": len(content), "content": content}
+        for sha256, content in sorted(contents.items())
+    ]
+    if rows:
         session.execute(insert(Blob).on_conflict_do_nothing(index_elements=["sha256"]), rows)
+
+
+def attach(session: Session, message: Message, files: tuple[ParsedAttachment, ...]) -> None:
+    """Store a mail's files with its message."""
+    keep_contents(session, {file.sha256: file.content for file in files})
     session.add_all(
         Attachment(
             message_id=message.id,
@@ -188,6 +208,22 @@ def attach(session: Session, message: Message, files: tuple[ParsedAttachment, ..
             inline=file.inline,
             content_id=file.content_id,
             detected_type=detect_type(file.content, file.name),
+            sha256=file.sha256,
+        )
+        for file in files
+    )
+
+
+def attach_copies(session: Session, message: Message, files: Iterable[HasContent]) -> None:
+    """Note on a reply of ours which stored files went along."""
+    session.add_all(
+        Attachment(
+            message_id=message.id,
+            name=file.name,
+            type=file.type,
+            size=file.size,
+            inline=False,
+            detected_type=file.type,
             sha256=file.sha256,
         )
         for file in files

@@ -27,7 +27,7 @@ import classifier
 from helpdesk import failpoints
 from helpdesk.db import Sessions, utc_now, written_together
 from helpdesk.desk import ledger
-from helpdesk.desk.answers import Catalogue
+from helpdesk.desk.catalogue import Catalogue
 from helpdesk.desk.group import Item, is_believed, open_group, staff
 from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.lifecycle import MailState

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 import classifier
 from helpdesk.accounts.users import User
 from helpdesk.desk import ledger
-from helpdesk.desk.answers import Catalogue
+from helpdesk.desk.catalogue import Catalogue
 from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.mailbox import Mailbox
 from helpdesk.desk.message import Direction, Message

@@ -46,6 +46,15 @@ class ModelState(StrEnum):
     RETIRED = "retired"  # sorted mail once
 
 
+class AnswerState(StrEnum):
+    """Where a version of a template answer stands."""
+
+    DRAFT = "draft"  # being written
+    IN_REVIEW = "in_review"  # a supervisor's turn; nobody changes it
+    APPROVED = "approved"  # agents may send it; one version of an answer in a language at most
+    RETIRED = "retired"  # replaced, taken back, or never approved; kept
+
+
 Transitions = dict[StrEnum, frozenset[StrEnum]]
 
 TICKET: Transitions = {
@@ -89,7 +98,14 @@ MODEL: Transitions = {
     ModelState.REFUSED: frozenset({ModelState.ACTIVE}),
     ModelState.RETIRED: frozenset({ModelState.ACTIVE}),
 }
-LIFECYCLES = {"ticket": TICKET, "mail": MAIL, "outgoing": OUTGOING, "model": MODEL}
+# An approved text is never changed: who wants another one writes a draft, which may begin with any old version.
+ANSWER: Transitions = {
+    AnswerState.DRAFT: frozenset({AnswerState.IN_REVIEW, AnswerState.RETIRED}),
+    AnswerState.IN_REVIEW: frozenset({AnswerState.APPROVED, AnswerState.DRAFT}),
+    AnswerState.APPROVED: frozenset({AnswerState.RETIRED}),
+    AnswerState.RETIRED: frozenset(),
+}
+LIFECYCLES = {"ticket": TICKET, "mail": MAIL, "outgoing": OUTGOING, "model": MODEL, "answer": ANSWER}
 
 
 def can_move(table: Transitions, before: StrEnum, after: StrEnum) -> bool:

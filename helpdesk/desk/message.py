@@ -68,6 +68,8 @@ class Message(Base):
     forwarded_by: Mapped[str | None]
     # How an outbound message came to be known that was not written here: "sent-folder" or "copy".
     written_elsewhere: Mapped[str | None]
+    # Seconds from opening the page to sending the reply; null when it is not known, or was longer than an hour.
+    writing_s: Mapped[int | None]
 
     ticket: Mapped[Ticket] = relationship(back_populates="messages")
     author: Mapped[User | None] = relationship()

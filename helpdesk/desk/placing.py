@@ -7,6 +7,7 @@ In: the order of the questions, and the rows that each answer writes. Not in: wh
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 from sqlalchemy import func, select
 
@@ -21,7 +22,7 @@ from helpdesk.desk.message import Direction, Message, snippet, words_of_mail
 from helpdesk.desk.notices import acknowledge
 from helpdesk.desk.outbox import hold_scheduled
 from helpdesk.desk.sorting import mark_if_urgent, sort
-from helpdesk.desk.suggestions import suggest
+from helpdesk.desk.suggestions import reading_of, suggest, withdraw
 from helpdesk.desk.threading import Thread, find_thread
 from helpdesk.desk.ticket import Event, Ticket, change_status, link, record
 from helpdesk.desk.words import PARSER_REASONS_ES
@@ -128,7 +129,18 @@ def _join(group: Group, thread: Thread, raw: RawMail, item: Item, automatic: str
         _open_again(group, ticket, message, raw)
         if not message.automatic and not is_import(group, raw):
             mark_if_urgent(session, ticket, item.prediction, now)
+            _suggest_again(group, ticket, message, item)
     return ticket
+
+
+def _suggest_again(group: Group, ticket: Ticket, message: Message, item: Item) -> None:
+    """Offer what answers the new message; what was offered for the one before it goes."""
+    withdraw(group.session, ticket)
+    decided = ticket.line if ticket.line_by_agent else None
+    reading = replace(reading_of(item.prediction), decided=decided)
+    suggest(
+        group.session, ticket, message, reading, group.catalogue, group.now, language=item.parsed.language
+    )
 
 
 def _open_again(group: Group, ticket: Ticket, message: Message, raw: RawMail) -> None:
@@ -192,9 +204,8 @@ def _open(group: Group, thread: Thread, raw: RawMail, item: Item, ids: Ids, auto
     if ticket.line is None and (usual := group.mailboxes[raw.mailbox_id].default_line):
         ticket.line = usual
         record(session, ticket, "line_by_mailbox", now=now, line=usual)
-    likely = item.prediction.probabilities if item.prediction else None
-    sure = item.prediction.also["topic"].probability if item.prediction and ticket.topic else 0.0
-    suggest(session, ticket, message, likely, group.catalogue, now, topic_probability=sure)
+    reading, language = reading_of(item.prediction), item.parsed.language
+    suggest(session, ticket, message, reading, group.catalogue, now, language=language)
     acknowledge(session, ticket, message, group.budget, now, refused=_no_notice(group, raw, item))
     unseen = automatic is not None and not _lost_a_reply(thread, item.parsed)
     _relate(group, ticket, thread, raw.id, unseen=unseen)

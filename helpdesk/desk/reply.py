@@ -12,46 +12,61 @@ from sqlalchemy.orm import Session
 
 from helpdesk.accounts.users import User
 from helpdesk.desk import outbox
-from helpdesk.desk.answers import Answer
+from helpdesk.desk.answer_uses import edit_share
+from helpdesk.desk.answers import Answer, AnswerFile, approved_answer
+from helpdesk.desk.files import attach_copies
 from helpdesk.desk.lifecycle import OutgoingState, TicketStatus
 from helpdesk.desk.message import Direction, Message, last_public_message
 from helpdesk.desk.outbox import Outgoing
-from helpdesk.desk.suggestions import note_used
+from helpdesk.desk.suggestions import Sending, language_of, note_sent
 from helpdesk.desk.ticket import Event, Participant, Ticket, assign, change_status, lock_ticket, record
 from helpdesk.desk.words import LINES_ES
 from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
-from helpdesk.mail.compose import HEADER_CHARACTERS, Letter, Person, build
+from helpdesk.mail.compose import HEADER_CHARACTERS, Enclosure, Letter, Person, build
 from helpdesk.mail.tokens import make_message_id, plus_address
 from helpdesk.settings import LIMA, Settings
+from templates.answer import LANGUAGES
 from templates.catalogue import read_notice
+from templates.letter import Composed, Part, compose, section
 from templates.placeholders import fill, unfilled
 from templates.rendering import Rendered, render
 
-GREETING_WITHOUT_NAME = "señora, señor"
+# A page that was open for longer was not only written on.
+WRITING_AT_MOST = dt.timedelta(hours=1)
 REPLY_CHARACTERS = 100_000
 # More people than these are not chosen by themselves: whoever answers must want it (T59).
 PRESELECTED_COPIES = 10
 MOST_COPIES = 50
 SCHEDULE_AT_MOST = dt.timedelta(days=90)
+# Of several answers together: base64 adds a third, and many a mailbox takes no more than 10 MB.
+MOST_ATTACHED_BYTES = 7_000_000
+LOCALES = {"es": "es-PE", "en": "en", "pt": "pt-BR"}
 
 _NOT_IN_NAMES = re.compile(r"[^\w\s'’.,&-]|_")
 _DOTTED = re.compile(r"\.(?=\w)")  # evil.example would become a link
+
+
+AnswerKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A reply as the agent left it. `last_seen` is the newest message on the page it was written on.
 
-    `cc`: the addresses chosen for a copy; None before anybody chose. `send_at`: for later; None for now.
+    `answers`: the template answers that were put into it, in order, each a slug and a language. `files`: which of
+    their files go along. `cc`: the addresses chosen for a copy; None before anybody chose. `send_at`: for later; None
+    for now. `opened_at`: when the page was opened that it was written on.
     """
 
     text: str
     idempotency_key: str
     last_seen: int | None = None
-    answer: str | None = None
+    answers: tuple[AnswerKey, ...] = ()
+    files: tuple[int, ...] = ()
     close: bool = False
     cc: tuple[str, ...] | None = None
     send_at: dt.datetime | None = None
+    opened_at: dt.datetime | None = None
 
 
 def may_get_copies(ticket: Ticket, settings: Settings) -> list[Participant]:
@@ -71,7 +86,7 @@ def facts(ticket: Ticket, agent: User, now: dt.datetime) -> dict[str, str]:
     """What the placeholders stand for on this ticket; what is not known stays for the agent to fill in."""
     name = plain_name(ticket.requester.name) if ticket.requester else ""
     return {
-        "nombre": name or GREETING_WITHOUT_NAME,
+        "nombre": name,
         "numero": ticket.number,
         "agente": agent.name,
         "linea": LINES_ES.get(ticket.line or "", ""),
@@ -84,15 +99,38 @@ def plain_name(name: str) -> str:
     return " ".join(_DOTTED.sub(". ", _NOT_IN_NAMES.sub(" ", name)).split())
 
 
-def draft_from(answer: Answer, ticket: Ticket, agent: User, now: dt.datetime) -> str:
-    """An answer's text with everything known filled in."""
-    return fill(answer.body, facts(ticket, agent, now))
+def letter_of(answers: Sequence[Answer], ticket: Ticket, agent: User, now: dt.datetime) -> Composed:
+    """A letter with these answers, with everything known filled in."""
+    language = answers[0].language if answers else language_of(ticket)
+    parts = [Part(answer.title, answer.body) for answer in answers]
+    return compose(parts, language, facts(ticket, agent, now))
 
 
-def rendered_reply(ticket: Ticket, text: str, settings: Settings) -> Rendered:
+def section_of(answer: Answer, ticket: Ticket, agent: User, now: dt.datetime) -> str:
+    """An answer as it goes into a letter that is there already."""
+    return section(Part(answer.title, answer.body), answer.language, facts(ticket, agent, now))
+
+
+def answers_in(session: Session, draft: Draft) -> list[Answer]:
+    """The answers that were put into a draft, as far as they are still approved."""
+    found = (approved_answer(session, slug, language) for slug, language in draft.answers)
+    return [answer for answer in found if answer is not None]
+
+
+def files_of(answers: Sequence[Answer]) -> list[AnswerFile]:
+    """The files that may go along with a reply."""
+    return [file for answer in answers for file in answer.files]
+
+
+def language_of_letter(answers: Sequence[Answer]) -> str:
+    """The language of a letter: that of its first answer; what an agent writes alone is taken for Spanish."""
+    return answers[0].language if answers else LANGUAGES[0]
+
+
+def rendered_reply(ticket: Ticket, text: str, language: str = LANGUAGES[0]) -> Rendered:
     """Exactly what the citizen gets: the agent's text and the footer."""
-    footer = fill(read_notice("footer").body, {"numero": ticket.number})
-    return render(f"{text.strip()}\n\n{footer}", title=reply_subject(ticket))
+    footer = fill(read_notice("footer", language).body, {"numero": ticket.number})
+    return render(f"{text.strip()}\n\n{footer}", title=reply_subject(ticket), language=LOCALES[language])
 
 
 def reply_subject(ticket: Ticket) -> str:
@@ -142,6 +180,19 @@ def checked_copies(ticket: Ticket, draft: Draft, settings: Settings) -> list[Par
     return [allowed[address] for address in wanted]
 
 
+def checked_files(answers: Sequence[Answer], draft: Draft) -> list[AnswerFile]:
+    """The files that go along. Raises ReplyRefused for one that belongs to no answer of the reply."""
+    known = {file.id: file for file in files_of(answers)}
+    wanted = list(dict.fromkeys(draft.files))
+    if any(id_ not in known for id_ in wanted):
+        raise ReplyRefused(
+            "Un archivo elegido ya no es de la respuesta. Revise los archivos y envíe de nuevo."
+        )
+    if sum(known[id_].size for id_ in wanted) > MOST_ATTACHED_BYTES:
+        raise ReplyRefused("Los archivos pesan demasiado para un correo. Quite alguno. No se envió nada.")
+    return [known[id_] for id_ in wanted]
+
+
 def check_same_reply(already: Sequence[Outgoing], ticket: Ticket, draft: Draft) -> Outgoing:
     """The reply that a form queued before, if this is the same one. Raises StaleReply when it would be dropped."""
     first = already[0]
@@ -171,13 +222,22 @@ def send_reply(
         return check_same_reply(already, ticket, draft)
     recipient = check_sendable(session, ticket, draft, now)
     copies = checked_copies(ticket, draft, settings)
-    message = _message(session, ticket, draft, recipient, agent=agent, settings=settings, now=now)
+    answers = answers_in(session, draft)
+    message = _message(session, ticket, draft, recipient, answers, agent=agent, settings=settings, now=now)
     message.cc = [person.address for person in copies]
-    outgoing = _outgoing(ticket, message, copies, draft, settings, now)
+    files = checked_files(answers, draft)
+    attach_copies(session, message, files)
+    outgoing = _outgoing(ticket, message, copies, files, draft, settings, now)
     session.add_all(outgoing)
     session.flush()
-    if draft.answer:
-        note_used(session, ticket, draft.answer, now=now, actor=agent)
+    before = letter_of(answers, ticket, agent, now).text if answers else ""
+    note_sent(
+        session,
+        ticket,
+        Sending(message, answers, edit_share(before, draft.text)),
+        now=now,
+        actor=agent,
+    )
     why = f"saldrá el {in_lima(draft.send_at)}" if draft.send_at else ""
     record(session, ticket, "replied", now=now, actor=agent, why=why, message=message.id)
     if ticket.assignee_id is None:
@@ -197,6 +257,7 @@ def _message(
     ticket: Ticket,
     draft: Draft,
     recipient: str,
+    answers: Sequence[Answer],
     *,
     agent: User,
     settings: Settings,
@@ -204,7 +265,7 @@ def _message(
 ) -> Message:
     answered = last_public_message(session, ticket, by_people=True)
     chain = [*answered.references, answered.message_id] if answered else []
-    rendered = rendered_reply(ticket, draft.text, settings)
+    rendered = rendered_reply(ticket, draft.text, language_of_letter(answers))
     message = Message(
         ticket_id=ticket.id,
         direction=Direction.OUTBOUND.value,
@@ -220,16 +281,25 @@ def _message(
         references=[item for item in chain if item],
         written_at=now,
         at=now,
+        writing_s=_writing_s(draft, now),
     )
     session.add(message)
     session.flush()
     return message
 
 
+def _writing_s(draft: Draft, now: dt.datetime) -> int | None:
+    """How long the reply took to write, as far as the page can tell."""
+    if draft.opened_at is None or not dt.timedelta() <= now - draft.opened_at <= WRITING_AT_MOST:
+        return None
+    return round((now - draft.opened_at).total_seconds())
+
+
 def _letter(
     ticket: Ticket,
     message: Message,
     copies: Sequence[Participant],
+    files: Sequence[AnswerFile],
     settings: Settings,
     date: dt.datetime,
 ) -> Letter:
@@ -251,6 +321,7 @@ def _letter(
         reply_to=own_way_back,
         in_reply_to=message.references[-1] if message.references else None,
         references=tuple(message.references),
+        files=tuple(Enclosure(file.name, file.type, file.blob.content) for file in files),
     )
 
 
@@ -258,13 +329,14 @@ def _outgoing(
     ticket: Ticket,
     message: Message,
     copies: Sequence[Participant],
+    files: Sequence[AnswerFile],
     draft: Draft,
     settings: Settings,
     now: dt.datetime,
 ) -> list[Outgoing]:
     """One row a recipient, the requester's first; all with the same bytes."""
     leaves_at = max(draft.send_at or now, now + dt.timedelta(seconds=settings.undo_s))
-    letter = _letter(ticket, message, copies, settings, draft.send_at or now)
+    letter = _letter(ticket, message, copies, files, settings, draft.send_at or now)
     content = build(letter)
     return [
         Outgoing(

@@ -61,7 +61,11 @@ def sort(
         "abstained": prediction.abstained,
         "model": prediction.model,
         "also": {
-            name: {"label": said.label, "probability": round(said.probability, 4)}
+            name: {
+                "label": said.label,
+                "probability": round(said.probability, 4),
+                "likely": [[label, round(value, 4)] for label, value in said.likely],
+            }
             for name, said in prediction.also.items()
         },
         "at": now,

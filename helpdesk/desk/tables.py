@@ -2,7 +2,8 @@
 
 from helpdesk.accounts.users import User
 from helpdesk.db import Base
-from helpdesk.desk.answers import Answer
+from helpdesk.desk.answer_uses import AnswerUse, MissingAnswer
+from helpdesk.desk.answers import Answer, AnswerEvent, AnswerFile, Favourite
 from helpdesk.desk.files import Attachment, Blob, Preview
 from helpdesk.desk.health import ServiceHealth
 from helpdesk.desk.learning import LearningRun
@@ -21,13 +22,18 @@ metadata = Base.metadata
 
 __all__ = [
     "Answer",
+    "AnswerEvent",
+    "AnswerFile",
+    "AnswerUse",
     "Attachment",
     "Blob",
     "Event",
+    "Favourite",
     "LearningRun",
     "Lesson",
     "Mailbox",
     "Message",
+    "MissingAnswer",
     "NumberSeries",
     "Outgoing",
     "Participant",

@@ -22,6 +22,14 @@ LINES_SHORT_ES = {
     "foreigner": N_("Extranjeros"),
     "none": N_("Fuera de ámbito"),
 }
+# For people who read the public pages.
+LINES_PUBLIC_ES = {
+    "abroad": N_("Quiero trabajar en otro país"),
+    "return": N_("Quiero volver al Perú"),
+    "resident_abroad": N_("Soy peruano y trabajo en otro país"),
+    "foreigner": N_("Soy extranjero y trabajo o quiero trabajar en el Perú"),
+    "none": N_("Otros trámites: quién los ve"),
+}
 KINDS_ES = {
     "consulta": N_("Consulta"),
     "reclamo": N_("Reclamo"),
@@ -114,6 +122,7 @@ PARSER_REASONS_ES = {
 }
 # Every kind of event that `helpdesk.desk.ticket.record` may write.
 EVENTS = {
+    "no_answer_fits": N_("Ninguna respuesta servía"),
     "opened": N_("Atención abierta"),
     "filed_by_hand": N_("Atención abierta a mano de un correo que no se pudo leer"),
     "joined": N_("Se unió un mensaje"),
@@ -157,4 +166,64 @@ EVENTS = {
     "reply_held": N_("El envío programado se detuvo"),
     "sent_again": N_("Se intentará enviar otra vez"),
     "noted": N_("Nota interna"),
+}
+
+LANGUAGES_ES = {"es": N_("español"), "en": N_("inglés"), "pt": N_("portugués")}
+ANSWER_STATES_ES = {
+    "draft": N_("Borrador"),
+    "in_review": N_("En revisión"),
+    "approved": N_("Aprobada"),
+    "retired": N_("Retirada"),
+}
+ANSWER_EVENTS_ES = {
+    "created": N_("Creada"),
+    "saved": N_("Cambiada"),
+    "submitted": N_("Enviada a revisión"),
+    "sent_back": N_("Devuelta"),
+    "approved": N_("Aprobada"),
+    "replaced": N_("Reemplazada"),
+    "retired": N_("Retirada"),
+    "imported": N_("Traída de los archivos"),
+}
+ANSWER_FIELDS_ES = {
+    "slug": N_("Nombre corto"),
+    "language": N_("Idioma"),
+    "title": N_("Título"),
+    "line": N_("Línea"),
+    "topic": N_("Tema"),
+    "source": N_("Fuente"),
+    "owner": N_("Responsable"),
+    "valid_from": N_("Vigente desde"),
+    "review_by": N_("Revisar antes del"),
+    "public": N_("Pública"),
+    "keywords": N_("Palabras clave"),
+    "questions": N_("Así lo preguntan"),
+    "attachments": N_("Archivos"),
+    "body": N_("Texto"),
+}
+# What can be wrong with an answer (templates/answer.py), for whoever writes it on a page.
+ANSWER_FAULTS_ES = {
+    "slug": N_("Use minúsculas, cifras y guiones, 60 como máximo."),
+    "title": N_("Escriba un título de una línea, de 120 letras como máximo."),
+    "language": N_("Elija uno de los idiomas de la lista."),
+    "line": N_("Elija una de las líneas de la lista."),
+    "topic": N_("El tema «%(detail)s» no es de esta línea."),
+    "placeholder": N_("«%(detail)s» no es un dato que se pueda completar. Use los de la tabla."),
+    "empty": N_("Escriba el texto."),
+    "long": N_("El texto es demasiado largo: el correo debe pesar poco."),
+    "control": N_("El texto contiene un carácter que no se puede enviar."),
+    "public": N_("Quien la lea en la web no puede completar datos: quítelos, o no la publique."),
+    "dates": N_("La revisión debe ser posterior al inicio de la vigencia."),
+    "file_name": N_("El archivo «%(detail)s» debe llamarse con letras, cifras, espacios o puntos."),
+    "files": N_("Los archivos pesan más de 5 MB en total."),
+    "date": N_("Escriba una fecha, día, mes y año."),
+    "taken": N_("Ya hay una respuesta con ese nombre corto."),
+    "unchanged": N_("Es igual a la versión aprobada: no hay nada que revisar."),
+    "overdue": N_("La fecha de revisión ya pasó: ponga una posterior antes de aprobar."),
+}
+OUTCOMES_ES = {
+    "used": N_("enviada tal cual"),
+    "edited": N_("enviada con cambios"),
+    "discarded": N_("descartada"),
+    "passed": N_("se envió otra cosa"),
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from helpdesk.db import Sessions, open_engine, open_sessions
 from helpdesk.desk import tables
-from helpdesk.desk.answers import Catalogue
+from helpdesk.desk.catalogue import Catalogue
 from helpdesk.desk.filing import Filer
 from helpdesk.desk.intake import Polls
 from helpdesk.desk.sorter import Sorter

@@ -7,6 +7,7 @@ out of a citizen's subject or name (Python 3.11).
 
 from __future__ import annotations
 
+import base64
 import binascii
 import datetime as dt
 import re
@@ -17,6 +18,7 @@ from email.header import Header
 from email.parser import BytesHeaderParser
 from email.utils import format_datetime
 from functools import lru_cache
+from urllib.parse import quote
 
 from helpdesk.errors import ReplyRefused
 from helpdesk.settings import LIMA
@@ -34,6 +36,8 @@ _ADDR_SPEC = re.compile(
 )
 _MESSAGE_ID = re.compile(rf"(?!.*=\?)<[!-;=?-~]{{1,{HEADER_CHARACTERS - 2}}}>")
 _PLAIN = re.compile(rf"(?!.*=\?)(?!.*[!-~]{{{UNFOLDED_CHARACTERS + 1}}})[ -~]*")
+_MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,100}/[a-z0-9.+-]{1,100}")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9 ().,_-]")
 _DATE = re.compile(rb"(?m)^Date: [^\r\n]*")
 _ATOMS = re.compile(rf"{_ATEXT}+( {_ATEXT}+)*")
 
@@ -44,6 +48,15 @@ class Person:
 
     address: str
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """A file that goes along with a mail."""
+
+    name: str
+    type: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,7 @@ class Letter:
     in_reply_to: str | None = None
     references: tuple[str, ...] = field(default=())
     automatic: bool = False
+    files: tuple[Enclosure, ...] = ()
 
 
 def one_line(value: str) -> str:
@@ -85,7 +99,34 @@ def build(letter: Letter) -> bytes:
     _check_addresses(dict(headers), letter)
     head = "".join(f"{name}: {value}\r\n" for name, value in headers)
     assert head.count("\r\n") - head.count("\r\n ") == len(headers), "each header is one header (T51)"
-    return head.encode("ascii") + _alternatives(letter)
+    mime = "MIME-Version: 1.0\r\n"
+    return (head + mime).encode("ascii") + (_mixed(letter) if letter.files else _alternatives(letter))
+
+
+def _boundary(letter: Letter) -> str:
+    return f"=_{letter.message_id.strip('<>').rpartition('@')[0][-40:]}"
+
+
+def _mixed(letter: Letter) -> bytes:
+    """The text, and the files behind it (RFC 2046, 5.1.3; names as RFC 2231 says). Base64 holds no "=_" or "--"."""
+    boundary = f"{_boundary(letter)}_m"
+    parts = [_alternatives(letter), *(_enclosed(file) for file in letter.files)]
+    opening = f'Content-Type: multipart/mixed; boundary="{boundary}"\r\n\r\n'.encode("ascii")
+    between = f"--{boundary}\r\n".encode("ascii")
+    return opening + b"".join(between + part for part in parts) + f"--{boundary}--\r\n".encode("ascii")
+
+
+def _enclosed(file: Enclosure) -> bytes:
+    if not _MEDIA_TYPE.fullmatch(file.type):
+        raise ReplyRefused(f"El archivo «{one_line(file.name)}» no se puede enviar.")
+    named = quote(one_line(file.name).encode("utf-8"), safe="")
+    plain = _NOT_PLAIN.sub("_", one_line(file.name))
+    head = (
+        f"Content-Type: {file.type}\r\n"
+        f"Content-Disposition: attachment; filename=\"{plain}\";\r\n filename*=utf-8''{named}\r\n"
+        "Content-Transfer-Encoding: base64\r\n\r\n"
+    )
+    return head.encode("ascii") + base64.encodebytes(file.content).replace(b"\n", b"\r\n")
 
 
 def _alternatives(letter: Letter) -> bytes:
@@ -94,14 +135,14 @@ def _alternatives(letter: Letter) -> bytes:
     Written here: the standard library's generator takes ten times as long. In quoted-printable no line can begin
     with the boundary, because there "=" is always followed by two hexadecimal digits or the line's end.
     """
-    boundary = f"=_{letter.message_id.strip('<>').rpartition('@')[0][-40:]}"
+    boundary = _boundary(letter)
     parts = [
         f'--{boundary}\r\nContent-Type: text/{subtype}; charset="utf-8"\r\n'.encode("ascii")
         + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
         + _quoted_printable(text)
         for subtype, text in (("plain", letter.text), ("html", letter.html))
     ]
-    opening = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\nMIME-Version: 1.0\r\n\r\n'
+    opening = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
     return opening.encode("ascii") + b"".join(parts) + f"--{boundary}--\r\n".encode("ascii")
 
 

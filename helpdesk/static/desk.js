@@ -28,7 +28,7 @@ const openSelected = () => {
 // --- the composer: an answer goes in at the cursor, holes are shown while typing --------------------------
 
 const composer = document.querySelector("[data-composer]");
-const field = composer?.querySelector("textarea");
+export const field = composer?.querySelector("textarea");
 const HOLE = /\{\{\s*[^{}]{0,60}?\s*\}\}/g;
 
 function showHoles() {
@@ -38,14 +38,24 @@ function showHoles() {
   line.querySelector("span").textContent = holes.join(", ");
 }
 
-async function insertAnswer(slug) {
-  const url = composer.dataset.draftUrl.replace("SLUG", encodeURIComponent(slug));
+// Into an empty field goes the whole letter; into a letter, the answer alone, under its title.
+export async function insertAnswer(slug, language) {
+  const url = new URL(composer.dataset.draftUrl.replace("SLUG", encodeURIComponent(slug)), location.href);
+  if (language) url.searchParams.set("idioma", language);
   const answer = await fetch(url, { headers: { Accept: "application/json" } });
   if (!answer.ok) return false;
   const draft = await answer.json();
+  const empty = !field.value.trim();
   field.focus();
-  field.setRangeText(draft.text, field.selectionStart, field.selectionEnd, "end");
-  composer.elements.respuesta.value = draft.slug;
+  if (empty) {
+    field.value = draft.letter;
+    field.setSelectionRange(draft.cursor, draft.cursor);
+  } else {
+    const before = field.value.slice(0, field.selectionStart);
+    const gap = before && !before.endsWith("\n\n") ? (before.endsWith("\n") ? "\n" : "\n\n") : "";
+    field.setRangeText(gap + draft.section, field.selectionStart, field.selectionEnd, "end");
+  }
+  addOnce(draft);
   const hole = field.value.search(HOLE);
   if (hole >= 0) field.setSelectionRange(hole, field.value.indexOf("}}", hole) + 2);
   field.dispatchEvent(new Event("input"));
@@ -53,9 +63,53 @@ async function insertAnswer(slug) {
   return true;
 }
 
+function addOnce(draft) {
+  const used = composer.elements.respuesta;
+  const keys = new Set(used.value.split(" ").filter(Boolean));
+  used.value = [...keys.add(draft.key)].join(" ");
+  const files = composer.querySelector("[data-files]");
+  for (const file of draft.files) {
+    if (document.getElementById(`archivo-${file.id}`)) continue;
+    const row = document.createElement("span");
+    const box = Object.assign(document.createElement("input"), { type: "checkbox", id: `archivo-${file.id}`, name: "archivo", value: file.id, checked: true });
+    const label = Object.assign(document.createElement("label"), { htmlFor: box.id, textContent: file.name });
+    row.append(box, " ", label);
+    files.append(row);
+    files.hidden = false;
+  }
+}
+
+// --- the preview: exactly what will arrive, made by the server, again after every pause ------------------------
+
+function startPreview() {
+  const button = composer.querySelector("[data-preview]");
+  const frame = composer.querySelector("iframe.preview");
+  const token = composer.elements.csrf_token.value;
+  let timer;
+  const show = () => {
+    const form = Object.assign(document.createElement("form"), { method: "post", action: button.formAction, target: frame.name, hidden: true });
+    for (const [name, value] of [["csrf_token", token], ["texto", field.value], ["respuesta", composer.elements.respuesta.value]]) {
+      form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+    }
+    document.body.append(form);
+    form.submit();
+    form.remove();
+  };
+  button.addEventListener("click", (event) => {
+    event.preventDefault();
+    frame.hidden = !frame.hidden;
+    if (!frame.hidden) show();
+  });
+  field.addEventListener("input", () => {
+    clearTimeout(timer);
+    if (!frame.hidden) timer = setTimeout(show, 500);
+  });
+}
+
 if (composer) {
   field.addEventListener("input", showHoles);
   showHoles();
+  startPreview();
   for (const link of document.querySelectorAll("[data-answer]")) {
     link.addEventListener("click", async (event) => {
       event.preventDefault();

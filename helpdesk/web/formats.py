@@ -6,11 +6,14 @@ import datetime as dt
 
 from flask import Flask
 from flask_babel import gettext, ngettext
+from markupsafe import Markup
 
 from helpdesk.db import utc_now
 from helpdesk.desk import words
 from helpdesk.desk.queue import UNSORTED
+from helpdesk.desk.topics import TOPICS_ES
 from helpdesk.settings import LIMA
+from templates.rendering import to_fragment
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
@@ -67,8 +70,34 @@ def line_name(line: str | None) -> str:
     return str(gettext(name))
 
 
+def topic_name(topic: str | None) -> str:
+    """A topic as people read it."""
+    return str(gettext(TOPICS_ES.get(topic or "", topic or "")))
+
+
+def capitalize_first(text: str) -> str:
+    """The text with a capital letter in front, and the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
+def answer_html(body: str) -> Markup:
+    """An answer's Markdown as HTML. Markup in it is text (T36), so the result is safe to show."""
+    return Markup(to_fragment(body))  # noqa: S704 - the renderer escapes whatever is not its own
+
+
 def init_formats(app: Flask) -> None:
     """Make these known to the pages."""
-    for function in (lima, duration, ago, waiting, percent, file_size, line_name):
+    for function in (
+        lima,
+        duration,
+        ago,
+        waiting,
+        percent,
+        file_size,
+        line_name,
+        topic_name,
+        capitalize_first,
+        answer_html,
+    ):
         app.add_template_filter(function)
     app.jinja_env.globals["words"] = words

@@ -15,7 +15,18 @@ from werkzeug.wrappers import Response as AnyResponse
 from helpdesk.settings import Settings
 
 # Every other route needs an account: a new one is guarded without anybody thinking of it.
-PUBLIC_ENDPOINTS = frozenset({"health.healthz", "static", "security.login"})
+PUBLIC_ENDPOINTS = frozenset(
+    [
+        "health.healthz",
+        "static",
+        "security.login",
+        "information.show",
+        "information.of_line",
+        "information.answer",
+    ]
+)
+# Files go into these forms: the files' own limit counts.
+LARGER_FORMS = {"answers.save": 6_000_000}
 
 PAGE_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -35,6 +46,11 @@ _CAGE = (
 MAIL_CSP = _CAGE
 # For one look with remote pictures, when an agent asks for it (T35).
 REMOTE_MAIL_CSP = f"{_CAGE} https:"
+# A mail of ours before it leaves: its styles stand in its attributes, as mail needs them.
+OWN_MAIL_CSP = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'self'; "
+    "base-uri 'none'"
+)
 FILE_CSP = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 HEADERS = {
@@ -51,6 +67,7 @@ FOREIGN = frozenset({"cross-site", "same-site"})
 
 def init_guard(app: Flask, settings: Settings) -> None:
     """Put the guard in front of the app."""
+    app.before_request(allow_larger_forms)
     CSRFProtect(app)
     app.url_map.converters["id"] = RowId
     app.before_request(refuse_nul)
@@ -67,6 +84,12 @@ def init_guard(app: Flask, settings: Settings) -> None:
         if settings.secure_cookies:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         return response
+
+
+def allow_larger_forms() -> None:
+    """Let a form with files be as large as its files may be."""
+    if larger := LARGER_FORMS.get(request.endpoint or ""):
+        request.max_content_length = larger
 
 
 def require_sign_in() -> AnyResponse | None:

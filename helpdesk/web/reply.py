@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Response as FlaskResponse
 from flask import session as cookie
 from flask_babel import gettext
 from werkzeug.wrappers import Response
@@ -18,11 +19,11 @@ from helpdesk.desk import reply as replies
 from helpdesk.desk.message import Message
 from helpdesk.desk.outbox import Outgoing
 from helpdesk.desk.queue import View, next_open
-from helpdesk.desk.reply import Draft
+from helpdesk.desk.reply import AnswerKey, Draft
 from helpdesk.desk.ticket import Ticket
 from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
 from helpdesk.settings import LIMA
-from helpdesk.web.guard import row_id
+from helpdesk.web.guard import OWN_MAIL_CSP, row_id
 from helpdesk.web.session import agent, session, settings
 from helpdesk.web.ticket import act, back, clean_text, found, refused, ticket_page
 
@@ -30,6 +31,8 @@ reply = Blueprint("reply", __name__, url_prefix="/atenciones/<number>")
 
 KEY_CHARACTERS = 64
 COPIES_READ = 1000
+FILES_READ = 50
+ANSWERS_CHARACTERS = 1000
 
 
 @reply.post("/respuesta")
@@ -64,11 +67,27 @@ def _draft_from_form() -> Draft:
         text=clean_text(form),
         idempotency_key=key,
         last_seen=row_id(form, "visto"),
-        answer=form.get("respuesta") or None,
+        answers=_answers(form.get("respuesta", "")),
+        files=tuple(int(value) for value in form.getlist("archivo")[:FILES_READ] if value.isdecimal()),
         close="cerrar" in form,
         cc=tuple(form.getlist("copia")[:COPIES_READ]),
         send_at=lima_hour(form.get("salida", "")),
+        opened_at=_instant(form.get("abierto", "")),
     )
+
+
+def _answers(value: str) -> tuple[AnswerKey, ...]:
+    """The answers of the form's field: `slug.language`, with blanks between them."""
+    pairs = (key.rpartition(".") for key in value[:ANSWERS_CHARACTERS].split())
+    return tuple(dict.fromkeys((slug, language) for slug, _, language in pairs if slug))
+
+
+def _instant(value: str) -> dt.datetime | None:
+    """When the page was opened, as the page says; None for nonsense."""
+    try:
+        return dt.datetime.fromtimestamp(int(value), dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def lima_hour(value: str) -> dt.datetime | None:
@@ -85,6 +104,17 @@ def check_form() -> None:
     wanted = request.form.get("salida", "").strip()
     if (wanted or "programar" in request.form) and lima_hour(wanted) is None:
         raise ReplyRefused(gettext("Elija el día y la hora en que debe salir la respuesta."))
+
+
+@reply.post("/vista-previa")
+def preview(number: str) -> FlaskResponse:
+    """The reply as it will arrive, in a frame that can do nothing; nothing is stored."""
+    row, written = found(number), _draft_from_form()
+    answers = replies.answers_in(session(), written)
+    rendered = replies.rendered_reply(row, written.text, replies.language_of_letter(answers))
+    page = FlaskResponse(rendered.html)
+    page.headers["Content-Security-Policy"] = OWN_MAIL_CSP
+    return page
 
 
 @reply.app_context_processor
@@ -105,6 +135,7 @@ def composer_facts(row: Ticket, draft: Draft) -> dict[str, Any]:
         "chosen": replies.chosen_copies(people, draft),
         "many": len(people) > replies.PRESELECTED_COPIES,
         "held": replies.held_reply(session(), row),
+        "files": replies.files_of(replies.answers_in(session(), draft)),
         "hour": field(draft.send_at),
         "earliest": field(now),
         "latest": field(now + replies.SCHEDULE_AT_MOST),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from helpdesk.accounts.users import User
 from helpdesk.db import Base
-from helpdesk.desk.answers import Catalogue
+from helpdesk.desk.catalogue import Catalogue
 from helpdesk.settings import Settings
 
 db = SQLAlchemy(metadata=Base.metadata)

@@ -15,14 +15,22 @@ from werkzeug.wrappers import Response
 from helpdesk.accounts.users import User, assignable_users
 from helpdesk.db import utc_now
 from helpdesk.desk import reply as replies
-from helpdesk.desk.answers import approved_answer, approved_answers
+from helpdesk.desk.answers import Answer, approved_answer
 from helpdesk.desk.joining import links_of, undoable
 from helpdesk.desk.lifecycle import TicketStatus
 from helpdesk.desk.message import Direction, Message
 from helpdesk.desk.outbox import queue_of_ticket
 from helpdesk.desk.reply import Draft
 from helpdesk.desk.sorting import change_kind, change_line, change_urgency, likeliest, prediction_of
-from helpdesk.desk.suggestions import suggest, suggestions_of, withdraw
+from helpdesk.desk.suggestions import (
+    language_of,
+    none_fits,
+    note_shown,
+    reading_on,
+    suggest,
+    suggestions_of,
+    withdraw,
+)
 from helpdesk.desk.ticket import (
     Ticket,
     assign,
@@ -39,6 +47,8 @@ from helpdesk.web.session import agent, catalogue, session
 ticket = Blueprint("ticket", __name__, url_prefix="/atenciones/<number>")
 
 KEY_CHARACTERS = 64
+MOST_ANSWERS = 6
+WANTED_CHARACTERS = 500
 
 
 def found(number: str) -> Ticket:
@@ -66,48 +76,75 @@ def ticket_page(row: Ticket, draft: Draft | None = None, error: str | None = Non
     public = [
         message.id for message in messages if message.direction != Direction.NOTE and not message.undone_at
     ]
-    return render_template(
+    now, suggestions = utc_now(), suggestions_of(session(), row)
+    page = render_template(
         "ticket.html",
         ticket=row,
         messages=messages,
         outgoing=queue_of_ticket(session(), row),
         prediction=prediction_of(session(), row),
         likeliest=likeliest,
-        suggestions=suggestions_of(session(), row),
-        answers=approved_answers(session()),
+        suggestions=suggestions,
         users=assignable_users(session()),
         links=links_of(session(), row),
         others=others_of(session(), row),
         undoable=undoable(row.events),
-        draft=draft or Draft("", secrets.token_hex(16)),
+        draft=draft or Draft("", secrets.token_hex(16), opened_at=now),
         last_seen=public[-1] if public else 0,
         error=error,
         me=agent(),
-        now=utc_now(),
+        now=now,
     )
+    if row.requester and note_shown(suggestions, now):
+        session().commit()
+    return page
 
 
 @ticket.get("")
 def show(number: str) -> str:
-    """The ticket; `?respuesta=SLUG` puts an answer into the composer, `?retomar=ID` a reply taken back."""
-    row = found(number)
-    slug, taken_back = request.args.get("respuesta"), row_id(request.args, "retomar")
-    text = ""
-    if slug:
-        answer = approved_answer(session(), slug) or abort(404)
-        text = replies.draft_from(answer, row, agent(), utc_now())
+    """The ticket; `?respuesta=SLUG` puts an answer into the composer, several of them together one letter;
+    `?retomar=ID` a reply taken back.
+    """
+    row, now = found(number), utc_now()
+    slugs, taken_back = request.args.getlist("respuesta")[:MOST_ANSWERS], row_id(request.args, "retomar")
+    text, answers = "", [answer_for(row, slug) for slug in dict.fromkeys(slugs)]
+    if answers:
+        text = replies.letter_of(answers, row, agent(), now).text
     elif taken_back:
         undone = session().get(Message, taken_back)
         text = undone.new_text if undone and undone.undone_at and undone.ticket_id == row.id else ""
-    return ticket_page(row, Draft(text, secrets.token_hex(16), answer=slug))
+    keys = tuple((answer.slug, answer.language) for answer in answers)
+    files = tuple(file.id for file in replies.files_of(answers))
+    return ticket_page(row, Draft(text, secrets.token_hex(16), answers=keys, files=files, opened_at=now))
+
+
+def answer_for(row: Ticket, slug: str) -> Answer:
+    """An approved answer in the person's language, or 404. `?idioma=` asks for another language."""
+    return approved_answer(session(), slug, request.args.get("idioma") or language_of(row)) or abort(404)
 
 
 @ticket.get("/borrador/<slug>")
-def draft(number: str, slug: str) -> dict[str, str]:
-    """An answer's text, filled in for this ticket: what the composer inserts at the cursor."""
+def draft(number: str, slug: str) -> dict[str, Any]:
+    """An answer, filled in for this ticket: the whole letter, or what goes into one that is there already."""
+    row, now = found(number), utc_now()
+    answer = answer_for(row, slug)
+    letter = replies.letter_of([answer], row, agent(), now)
+    return {
+        "key": f"{answer.slug}.{answer.language}",
+        "letter": letter.text,
+        "cursor": letter.cursor,
+        "section": replies.section_of(answer, row, agent(), now),
+        "files": [{"id": file.id, "name": file.name} for file in answer.files],
+    }
+
+
+@ticket.post("/ninguna")
+def none_of_them(number: str) -> Response:
+    """None of the suggestions fits: they go, and the list of missing answers grows."""
     row = found(number)
-    answer = approved_answer(session(), slug) or abort(404)
-    return {"slug": slug, "text": replies.draft_from(answer, row, agent(), utc_now())}
+    wanted = request.form.get("falta", "")[:WANTED_CHARACTERS]
+    flash(gettext("Gracias. Quien supervisa verá que falta una respuesta para esta consulta."), "fine")
+    return act(row, lambda now, me: none_fits(session(), row, wanted, now=now, actor=me))
 
 
 def clean_text(form: MultiDict[str, str]) -> str:
@@ -148,16 +185,8 @@ def sort(number: str) -> Response:
         first = next((message for message in row.messages if message.direction == Direction.INBOUND), None)
         if first is not None:
             withdraw(session(), row)
-            said = prediction_of(session(), row)
-            suggest(
-                session(),
-                row,
-                first,
-                said.probabilities if said else None,
-                catalogue(),
-                now,
-                topic_probability=said.also.get("topic", {}).get("probability", 0.0) if said else 0.0,
-            )
+            reading = reading_on(row, prediction_of(session(), row))
+            suggest(session(), row, first, reading, catalogue(), now, language=language_of(row))
 
     return act(row, decide)
 

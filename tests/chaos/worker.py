@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from helpdesk.db import Sessions, open_engine, open_sessions
 from helpdesk.desk import tables
-from helpdesk.desk.answers import Catalogue
+from helpdesk.desk.catalogue import Catalogue
 from helpdesk.desk.filing import Counts, Filer
 from helpdesk.desk.intake import poll_one
 from helpdesk.desk.sending import send_due

@@ -48,8 +48,8 @@ HEADERS = [
     "Content-Language",
     "In-Reply-To",
     "References",
-    "Content-Type",
     "MIME-Version",
+    "Content-Type",
 ]
 BREAKS = [
     "\r\n",

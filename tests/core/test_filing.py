@@ -12,6 +12,7 @@ from helpdesk.db import utc_now
 from helpdesk.desk.ledger import RawMail
 from helpdesk.desk.lifecycle import MailState, TicketStatus
 from helpdesk.desk.reply import Draft, send_reply
+from helpdesk.desk.suggestions import suggestions_of
 from helpdesk.desk.ticket import Ticket, change_status
 from tests.desk import Desk
 from tests.mails import mail
@@ -43,8 +44,6 @@ def test_a_mail_becomes_a_ticket_with_number_requester_line_and_suggestions(desk
     assert {"sorted", "abstained"} & set(events(ticket))
     assert "acknowledged" in events(ticket)
     with desk.sessions() as session:
-        from helpdesk.desk.suggestions import suggestions_of
-
         offered = suggestions_of(session, ticket)
         assert 1 <= len(offered) <= 3
         assert all(row.words for row in offered)
@@ -359,3 +358,16 @@ def test_arrival_is_the_servers_internal_date_but_never_the_future(desk: Desk) -
     first, second = desk.tickets()
     assert first.opened_at == yesterday
     assert second.opened_at <= utc_now()
+
+
+def test_when_the_person_writes_again_the_answers_are_those_for_the_new_message(desk: Desk) -> None:
+    desk.file(mail("¿Dónde saco la tarjeta del migrante retornado?", message_id="<uno@example.com>"))
+    with desk.sessions() as session:
+        first = suggestions_of(session, desk.tickets()[0])
+    desk.file(mail("Gracias. ¿Y puedo traer mi carro sin impuestos?", reply_to_id="<uno@example.com>"))
+    with desk.sessions() as session:
+        [ticket] = desk.tickets()
+        again = suggestions_of(session, ticket)
+        assert {one.message_id for one in again} == {max(message.id for message in ticket.messages)}
+        assert again[0].answer.slug == "retorno-vehiculo"
+        assert not {one.id for one in again} & {one.id for one in first}

@@ -12,6 +12,7 @@ from helpdesk.desk.lifecycle import (
     MAIL,
     OUTGOING,
     TICKET,
+    AnswerState,
     MailState,
     ModelState,
     OutgoingState,
@@ -28,6 +29,7 @@ STATES: dict[str, type[StrEnum]] = {
     "mail": MailState,
     "outgoing": OutgoingState,
     "model": ModelState,
+    "answer": AnswerState,
 }
 # Where a life begins: a mail that is gone before it can be read is entered as such.
 BEGINNINGS: dict[str, set[StrEnum]] = {
@@ -35,12 +37,14 @@ BEGINNINGS: dict[str, set[StrEnum]] = {
     "mail": {MailState.RECEIVED, MailState.VANISHED},
     "outgoing": {OutgoingState.READY},
     "model": {ModelState.CANDIDATE},
+    "answer": {AnswerState.DRAFT},
 }
 FINAL: dict[str, set[StrEnum]] = {
     "ticket": set(),
     "mail": {MailState.FILED, MailState.DUPLICATE, MailState.VANISHED, MailState.UNRELATED},
     "outgoing": {OutgoingState.SENT, OutgoingState.CANCELLED},
     "model": set(),
+    "answer": {AnswerState.RETIRED},
 }
 
 

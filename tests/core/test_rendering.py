@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html as lxml_html  # type: ignore[import-untyped]  # it carries no types
 
-from templates.catalogue import AnswerText, read_answers
+from templates.answer import AnswerText
+from templates.catalogue import read_answers
 from templates.placeholders import PLACEHOLDERS, fill, unfilled
 from templates.rendering import render, to_fragment, to_text
 
 LEFT_TO_THE_AGENT = {"pais", "consulado"}
-ANSWERS = list(read_answers())
+ANSWERS = read_answers().answers
 HARMLESS_TAGS = set("p br strong em a ul ol li h1 h2 h3 h4 h5 h6 blockquote pre code hr".split())
 HARMLESS_ATTRIBUTES = {"href", "title", "start", "class"}
 HARMLESS_LINK = re.compile(r"(https?|mailto|tel):", re.IGNORECASE)

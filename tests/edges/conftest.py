@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from helpdesk.desk.mailbox import Mailbox, add_mailbox
 from helpdesk.settings import Settings
+from tests.chromium import running_browser
 from tests.conftest import KEY
 from tests.desk import Desk
 from tests.dovecot import PASSWORD, Dovecot
@@ -131,3 +133,27 @@ def wait_for(look: Callable[[], T]) -> T:
             return seen
         time.sleep(0.1)
     raise AssertionError("nothing came within half a minute")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, pages: str) -> Iterator[Page]:
+    """A browser window that fails the test when a page logs an error or asks another host for anything."""
+    context = browser.new_context(base_url=pages, viewport={"width": 1280, "height": 900}, locale="es-PE")
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on(
+        "request",
+        lambda asked: None if asked.url.startswith((pages, "data:")) else complaints.append(asked.url),
+    )
+    yield opened
+    context.close()
+    expected = ("status of 422", "status of 409", "status of 403")
+    assert [line for line in complaints if not any(part in line for part in expected)] == []

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -18,61 +15,16 @@ from helpdesk.desk.mailbox import Mailbox
 from helpdesk.desk.sorting import change_line
 from helpdesk.desk.ticket import Ticket
 from helpdesk.settings import Settings
-from tests.chromium import running_browser
-from tests.conftest import PASSWORD
 from tests.core.test_models import small_model
 from tests.desk import Desk
 from tests.dovecot import Dovecot
+from tests.edges.browsing import BROWSER, SIZES, assert_fits, photograph, sign_in
 from tests.edges.conftest import process, wait_for
 from tests.mails import mail
 from tests.smtp_sink import Sink
 from tests.web.test_sorter_page import lessons, register, set_prediction
 
-pytestmark = [
-    pytest.mark.needs("chromium"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright leaves its own pipes to the collector
-]
-
-SIZES = {"wide": (1280, 900), "phone": (360, 740)}
-SHOTS = os.environ.get("HELPDESK_SHOTS")  # a folder: the pages are photographed into it (`make shots`)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as running:
-        yield running
-
-
-@pytest.fixture
-def page(browser: Browser, pages: str) -> Iterator[Page]:
-    """A browser window that fails the test when a page logs an error or asks another host for anything."""
-    context = browser.new_context(base_url=pages, viewport={"width": 1280, "height": 900}, locale="es-PE")
-    opened = context.new_page()
-    complaints: list[str] = []
-    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on(
-        "request",
-        lambda asked: None if asked.url.startswith((pages, "data:")) else complaints.append(asked.url),
-    )
-    yield opened
-    context.close()
-    expected = ("status of 422", "status of 409", "status of 403")
-    assert [line for line in complaints if not any(part in line for part in expected)] == []
-
-
-def sign_in(page: Page, user: User) -> None:
-    page.goto("/")
-    page.get_by_label("Correo").fill(user.email)
-    page.get_by_label("Contraseña").fill(PASSWORD)
-    page.get_by_role("button", name="Ingresar").click()
-    expect(page.get_by_role("heading", name="Bandeja")).to_be_visible()
-
-
-def photograph(page: Page, name: str) -> None:
-    """A picture for the docs, when a folder is given."""
-    if SHOTS:
-        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
+pytestmark = BROWSER
 
 
 @pytest.mark.needs("dovecot")
@@ -247,15 +199,7 @@ def test_no_page_scrolls_sideways_and_its_controls_can_be_touched(
         "sign-in": "/ingresar",
     }.items():
         page.goto(path)
-        overflow = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert overflow <= 0, f"{name} scrolls sideways at {width} px"
-        small = page.evaluate(
-            "[...document.querySelectorAll('button, select, input:not([type=hidden])')]"
-            ".filter(e => e.offsetParent && !e.closest('.hidden') && e.getBoundingClientRect().height < 24).length"
-        )
-        assert small == 0, f"{name} has controls below 24 px"
+        assert_fits(page, name)
         photograph(page, f"{name}-{size}")
     context.close()
 

@@ -56,7 +56,7 @@ def test_a_suggestion_becomes_an_editable_draft_with_one_click(agent: Person, nu
     assert link is not None
     text = composer(agent.get(link[1].replace("&amp;", "&").partition("#")[0]).text)
     assert text.startswith("Estimado/a Rosario Mamani:")
-    assert number in text
+    assert text.endswith("Ana Torres  \nPerú Infomigra")
 
 
 def test_a_reply_is_queued_and_can_be_undone_from_the_page(agent: Person, desk: Desk, number: str) -> None:

@@ -1,0 +1,61 @@
+"""The answers' Markdown files and the database: what one has, the other gets, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from helpdesk.desk.answers import (
+    Answer,
+    AnswerEvent,
+    approved_answers,
+    digest_of,
+    keep_files,
+    new_version,
+    next_version,
+)
+from helpdesk.desk.lifecycle import AnswerState
+from templates.answer import AnswerText
+from templates.catalogue import write_answer
+
+# Two that import at once wait for each other.
+_LOCK = 7263502
+
+
+def import_answers(session: Session, texts: Iterable[AnswerText], now: dt.datetime) -> int:
+    """Bring texts into the database: one that no version has yet becomes the approved one.
+
+    Returns how many versions were written. What people changed on the pages is a version of its own, which a file
+    replaces only when the file changed; a file that is an older version again changes nothing.
+    """
+    session.execute(text("select pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+    return sum(_import(session, text_, now) for text_ in texts)
+
+
+def _import(session: Session, text_: AnswerText, now: dt.datetime) -> bool:
+    versions = list(
+        session.scalars(select(Answer).where(Answer.slug == text_.slug, Answer.language == text_.language))
+    )
+    if digest_of(text_) in {version.digest for version in versions}:
+        return False
+    for version in versions:
+        if version.status == AnswerState.APPROVED:
+            version.status = AnswerState.RETIRED.value
+            session.add(AnswerEvent(answer_id=version.id, at=now, kind="replaced", note="por un archivo"))
+    session.flush()
+    answer = new_version(text_, next_version(session, text_.slug, text_.language), AnswerState.APPROVED, now)
+    session.add(answer)
+    keep_files(session, answer, text_.attachments)
+    session.flush()
+    session.add(AnswerEvent(answer_id=answer.id, at=now, kind="imported"))
+    return True
+
+
+def export_answers(session: Session, folder: Path) -> Iterator[Path]:
+    """Write every approved answer below `folder`, as `import_answers` and the catalogue read it. Raises OSError."""
+    for answer in approved_answers(session):
+        yield write_answer(folder, answer.as_text())

@@ -1,0 +1,234 @@
+"""How a template answer comes to be: an agent writes, a supervisor approves, and every version stays.
+
+Drafts can be changed; what is in review or was approved cannot: who wants another text begins another version.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from helpdesk.accounts.users import User
+from helpdesk.desk.answers import (
+    Answer,
+    AnswerEvent,
+    digest_of,
+    keep_files,
+    new_version,
+    next_version,
+    slug_exists,
+)
+from helpdesk.desk.lifecycle import ANSWER, AnswerState, check_can_move
+from helpdesk.desk.message import Direction, Message
+from helpdesk.desk.words import ANSWER_FAULTS_ES
+from helpdesk.errors import AnswerRefused, NotAllowed, StaleAnswer
+from templates.answer import AnswerText, AttachedFile, faults_of
+
+BEING_WRITTEN = (AnswerState.DRAFT, AnswerState.IN_REVIEW)
+FIELDS = (
+    "title",
+    "line",
+    "topic",
+    "source",
+    "owner",
+    "valid_from",
+    "review_by",
+    "public",
+    "keywords",
+    "questions",
+    "body",
+)
+_LISTS = ("source", "keywords", "questions")
+
+
+def check_text(text: AnswerText) -> None:
+    """Raise AnswerRefused with everything that is wrong, in the words of the pages, by field."""
+    faults: dict[str, str] = {}
+    for fault in faults_of(text):
+        faults.setdefault(fault.key, ANSWER_FAULTS_ES[fault.code] % {"detail": fault.detail})
+    if faults:
+        raise AnswerRefused(faults)
+
+
+def begin(
+    session: Session, text: AnswerText, *, now: dt.datetime, actor: User, reply: Message | None = None
+) -> Answer:
+    """Write the first version of a new answer, as a draft. Raises AnswerRefused."""
+    check_text(text)
+    if slug_exists(session, text.slug):
+        raise AnswerRefused({"slug": ANSWER_FAULTS_ES["taken"]})
+    if reply is not None and reply.direction != Direction.OUTBOUND:
+        raise NotAllowed("Solo una respuesta enviada puede guardarse como plantilla.")
+    answer = _add(session, text, now, actor, "created")
+    answer.reply_id = reply.id if reply else None
+    session.flush()
+    return answer
+
+
+def being_written(session: Session, slug: str, language: str) -> Answer | None:
+    """The version of an answer that somebody is writing, or that waits for its review."""
+    states = [state.value for state in BEING_WRITTEN]
+    query = select(Answer).where(Answer.slug == slug, Answer.language == language, Answer.status.in_(states))
+    return session.scalar(query.with_for_update())
+
+
+def draft_of(session: Session, old: Answer, *, language: str, now: dt.datetime, actor: User) -> Answer:
+    """The draft of an answer in a language, begun with the text of a version; the one that is there, if there is one.
+
+    In another language than that of the version it is the beginning of a translation.
+    """
+    if found := being_written(session, old.slug, language):
+        return found
+    text = replace(old.as_text(), language=language)
+    note = f"a partir de la versión {old.version}" + (
+        f" ({old.language})" if language != old.language else ""
+    )
+    return _add(session, text, now, actor, "created", note)
+
+
+def save(
+    session: Session, answer: Answer, text: AnswerText, *, seen: dt.datetime, now: dt.datetime, actor: User
+) -> None:
+    """Change a draft. Raises AnswerRefused for a text that cannot be used, StaleAnswer when another was quicker."""
+    _lock(session, answer)
+    if answer.status != AnswerState.DRAFT:
+        raise NotAllowed("Solo se cambia un borrador. Devuélvalo primero, o empiece otra versión.")
+    if answer.changed_at != seen:
+        raise StaleAnswer(
+            "Otra persona cambió este borrador mientras usted escribía. Compare antes de guardar."
+        )
+    check_text(text)
+    if text == answer.as_text():
+        return
+    for name in FIELDS:
+        value = getattr(text, name)
+        setattr(answer, name, list(value) if name in _LISTS else value)
+    keep_files(session, answer, text.attachments)
+    answer.digest, answer.changed_at = digest_of(text), now
+    _note(session, answer, "saved", now, actor)
+
+
+def submit(session: Session, answer: Answer, *, now: dt.datetime, actor: User) -> None:
+    """Hand a draft to the supervisors. Raises NotAllowed, and AnswerRefused when it says nothing new."""
+    _lock(session, answer)
+    check_can_move(ANSWER, AnswerState(answer.status), AnswerState.IN_REVIEW)
+    check_text(answer.as_text())
+    approved = _approved(session, answer)
+    if approved is not None and digest_of(approved.as_text()) == digest_of(answer.as_text()):
+        raise AnswerRefused({"body": ANSWER_FAULTS_ES["unchanged"]})
+    _move(session, answer, AnswerState.IN_REVIEW, "submitted", now, actor)
+
+
+def send_back(session: Session, answer: Answer, note: str, *, now: dt.datetime, actor: User) -> None:
+    """Give a proposal back to whoever wrote it, with a word why. Raises NotAllowed."""
+    _lock(session, answer)
+    check_can_move(ANSWER, AnswerState(answer.status), AnswerState.DRAFT)
+    if not note.strip():
+        raise NotAllowed("Diga en una frase qué falta, para que pueda corregirse.")
+    _move(session, answer, AnswerState.DRAFT, "sent_back", now, actor, note.strip())
+
+
+def approve(session: Session, answer: Answer, *, now: dt.datetime, actor: User) -> None:
+    """Let agents send it; the version before it retires. Raises NotAllowed and AnswerRefused."""
+    _lock(session, answer)
+    check_can_move(ANSWER, AnswerState(answer.status), AnswerState.APPROVED)
+    check_text(answer.as_text())
+    if answer.review_by <= now.date():
+        raise AnswerRefused({"review_by": ANSWER_FAULTS_ES["overdue"]})
+    if (before := _approved(session, answer)) is not None:
+        _move(
+            session, before, AnswerState.RETIRED, "replaced", now, actor, f"por la versión {answer.version}"
+        )
+        session.flush()
+    _move(session, answer, AnswerState.APPROVED, "approved", now, actor)
+
+
+def retire(session: Session, answer: Answer, note: str, *, now: dt.datetime, actor: User) -> None:
+    """Take an approved version out of use, or throw a draft away. Nothing is deleted. Raises NotAllowed."""
+    _lock(session, answer)
+    check_can_move(ANSWER, AnswerState(answer.status), AnswerState.RETIRED)
+    _move(session, answer, AnswerState.RETIRED, "retired", now, actor, note.strip())
+
+
+def reviewed(session: Session, answer: Answer, until: dt.date, *, now: dt.datetime, actor: User) -> Answer:
+    """Say that an approved text still holds: a new version of the same words with a later date. Raises as `approve`."""
+    if being_written(session, answer.slug, answer.language):
+        raise NotAllowed("Hay otra versión en preparación: decida primero sobre ella.")
+    text = replace(answer.as_text(), review_by=until)
+    check_text(text)
+    version = _add(session, text, now, actor, "created", "revisada: el texto sigue vigente")
+    submit(session, version, now=now, actor=actor)
+    approve(session, version, now=now, actor=actor)
+    return version
+
+
+def add_file(answer: Answer, file: AttachedFile) -> AnswerText:
+    """The text of an answer with one file more, instead of one of the same name."""
+    text = answer.as_text()
+    others = tuple(one for one in text.attachments if one.name != file.name)
+    return replace(text, attachments=(*others, file))
+
+
+def without_file(answer: Answer, name: str) -> AnswerText:
+    """The text of an answer without one of its files."""
+    text = answer.as_text()
+    return replace(text, attachments=tuple(one for one in text.attachments if one.name != name))
+
+
+def waiting_for_review(session: Session) -> list[Answer]:
+    """What supervisors must decide, the oldest first."""
+    query = select(Answer).where(Answer.status == AnswerState.IN_REVIEW)
+    return list(session.scalars(query.order_by(Answer.changed_at, Answer.id)))
+
+
+def approved_beside(session: Session, answer: Answer) -> Answer | None:
+    """The approved version that a proposal would replace."""
+    return _approved(session, answer)
+
+
+def _approved(session: Session, answer: Answer) -> Answer | None:
+    query = select(Answer).where(
+        Answer.slug == answer.slug,
+        Answer.language == answer.language,
+        Answer.status == AnswerState.APPROVED,
+        Answer.id != answer.id,
+    )
+    return session.scalar(query)
+
+
+def _add(
+    session: Session, text: AnswerText, now: dt.datetime, actor: User, kind: str, note: str = ""
+) -> Answer:
+    answer = new_version(text, next_version(session, text.slug, text.language), AnswerState.DRAFT, now)
+    answer.created_by_id = actor.id
+    session.add(answer)
+    keep_files(session, answer, text.attachments)
+    session.flush()
+    _note(session, answer, kind, now, actor, note)
+    return answer
+
+
+def _lock(session: Session, answer: Answer) -> None:
+    session.flush()  # what is not written yet would be forgotten
+    session.refresh(answer, with_for_update=True)
+
+
+def _move(
+    session: Session,
+    answer: Answer,
+    state: AnswerState,
+    kind: str,
+    now: dt.datetime,
+    actor: User,
+    note: str = "",
+) -> None:
+    answer.status, answer.changed_at = state.value, now
+    session.flush()
+    _note(session, answer, kind, now, actor, note)
+
+
+def _note(session: Session, answer: Answer, kind: str, now: dt.datetime, actor: User, note: str = "") -> None:
+    session.add(AnswerEvent(answer_id=answer.id, at=now, kind=kind, user_id=actor.id, note=note))

@@ -1,0 +1,64 @@
+"""The approved answers in memory, ready to be ranked and searched; looked at anew every few seconds."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from dataclasses import dataclass
+from time import monotonic
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from helpdesk.desk.answer_uses import past_uses
+from helpdesk.desk.answers import Answer, approved_answers
+from helpdesk.desk.lifecycle import AnswerState
+from templates.ranking import Index, Sent, candidate_of, index_of
+from templates.search import Search
+
+LOOK_AGAIN_S = 5.0
+# What was sent lately changes the ranking slowly; to count it anew is worth less than the half second it takes.
+COUNT_AGAIN_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a process knows of the answers: their ranking, their search, and the row of each slug and language."""
+
+    index: Index
+    search: Search
+    ids: dict[tuple[str, str], int]
+
+
+class Catalogue:
+    """The approved answers of this process. Threads share it: one looks, the others wait."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stamp: tuple[int, int, dt.date] | None = None
+        self._known = Known(Index([]), Search([]), {})
+        self._looked_at = -LOOK_AGAIN_S
+        self._counted_at = -COUNT_AGAIN_S
+
+    def current(self, session: Session, today: dt.date) -> Known:
+        """What is approved and valid today."""
+        with self._lock:
+            if monotonic() - self._looked_at >= LOOK_AGAIN_S:
+                self._look(session, today)
+                self._looked_at = monotonic()
+            return self._known
+
+    def _look(self, session: Session, today: dt.date) -> None:
+        approved = Answer.status == AnswerState.APPROVED.value
+        count, newest = session.execute(select(func.count(), func.max(Answer.id)).where(approved)).one()
+        stamp = (count, newest or 0, today)
+        if stamp == self._stamp and monotonic() - self._counted_at < COUNT_AGAIN_S:
+            return
+        answers = [answer for answer in approved_answers(session) if answer.valid_from <= today]
+        candidates = [candidate_of(answer.as_text(), today) for answer in answers]
+        self._known = Known(
+            index_of(tuple(candidates), tuple(Sent(text, slug) for text, slug in past_uses(session))),
+            Search(candidates),
+            {(answer.slug, answer.language): answer.id for answer in answers},
+        )
+        self._stamp, self._counted_at = stamp, monotonic()

@@ -1,0 +1,68 @@
+"""A reply as a letter: greeting, one answer or several, closing; so that answers hold nothing but the answer.
+
+The texts of each language are data in `templates/letters/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from templates import LETTERS
+from templates.answer import LANGUAGES
+from templates.catalogue import read_front
+from templates.placeholders import fill
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around the answers in one language. `nameless`: the greeting when no name is known."""
+
+    greeting: str
+    nameless: str
+    heading: str
+    closing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One answer of a letter."""
+
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A letter, filled in as far as the facts are known. `cursor`: where another answer would go in."""
+
+    text: str
+    cursor: int
+
+
+@cache
+def frame_of(language: str) -> Frame:
+    """The frame of a language, or of Spanish when we have none in it."""
+    known = language if language in LANGUAGES else LANGUAGES[0]
+    front, body = read_front(LETTERS / f"{known}.md")
+    return Frame(front["greeting"], front["nameless"], front["heading"], body)
+
+
+def section(part: Part, language: str, facts: Mapping[str, str]) -> str:
+    """An answer that goes into a letter beside others: under its title."""
+    heading = frame_of(language).heading.replace("{{titulo}}", part.title)
+    return f"{heading}\n\n{fill(part.body, facts)}"
+
+
+def compose(parts: Sequence[Part], language: str, facts: Mapping[str, str]) -> Composed:
+    """A letter with these answers, in order. One answer needs no heading."""
+    frame = frame_of(language)
+    greeting = fill(frame.greeting if facts.get("nombre") else frame.nameless, facts)
+    bodies = (
+        [fill(part.body, facts) for part in parts]
+        if len(parts) == 1
+        else [section(part, language, facts) for part in parts]
+    )
+    above = "\n\n".join([greeting, *bodies])
+    return Composed(f"{above}\n\n{fill(frame.closing, facts)}", len(above))
