@@ -28,6 +28,7 @@ docs: ## write the generated pages again
 bench: ## measure; figures go to docs/performance.md by hand
 	@$(RUN) python -m tests.benchmarks $(ARGS)
 	@$(RUN) python -m tests.benchmarks.classifier
+	@$(RUN) python -m tests.benchmarks.answers
 
 N ?= 1000
 chaos: ## kill workers N times (1000) on real servers, and count the mail
