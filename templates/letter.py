@@ -5,6 +5,7 @@ The texts of each language are data in `templates/letters/`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,9 @@ from templates import LETTERS
 from templates.answer import LANGUAGES
 from templates.catalogue import read_front
 from templates.placeholders import fill
+
+# What stands below "Atentamente," is a signature, and no more text, when it is no longer.
+CLOSING_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,19 @@ def frame_of(language: str) -> Frame:
     known = language if language in LANGUAGES else LANGUAGES[0]
     front, body = read_front(LETTERS / f"{known}.md")
     return Frame(front["greeting"], front["nameless"], front["heading"], body)
+
+
+def without_frame(text: str) -> str:
+    """What a letter says between greeting and closing, whatever its language; a text that is no letter stays."""
+    for language in LANGUAGES:
+        frame = frame_of(language)
+        greeting = re.escape(frame.greeting).replace(re.escape("{{nombre}}"), r"[^\n]{1,200}?")
+        text = re.sub(rf"\A\s*(?:{greeting}|{re.escape(frame.nameless)})\s*\n", "", text)
+        first = frame.closing.partition("\n")[0]
+        above, closing, below = text.rpartition(f"\n{first}\n")
+        if closing and len(below) <= CLOSING_CHARACTERS:
+            text = above
+    return text.strip()
 
 
 def section(part: Part, language: str, facts: Mapping[str, str]) -> str:

@@ -16,9 +16,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from heapq import nlargest, nsmallest
+from typing import Protocol
 
 from classifier import NONE
-from templates.answer import GENERAL, LANGUAGES, AnswerText
+from templates.answer import GENERAL, LANGUAGES
 from templates.examples import Example, examples
 from templates.wording import asked_words, terms_of
 
@@ -54,17 +55,40 @@ class Candidate:
     stale: bool = False
 
 
-def candidate_of(answer: AnswerText, today: dt.date) -> Candidate:
+class Rankable(Protocol):
+    """What the ranking asks of an answer, whether it comes from a file or from a row."""
+
+    @property
+    def slug(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def line(self) -> str: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def keywords(self) -> Sequence[str]: ...
+    @property
+    def questions(self) -> Sequence[str]: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def review_by(self) -> dt.date: ...
+
+
+def candidate_of(answer: Rankable, today: dt.date) -> Candidate:
     """An answer as the ranking sees it on a day."""
     return Candidate(
         slug=answer.slug,
         title=answer.title,
         line=answer.line,
-        keywords=answer.keywords,
+        keywords=tuple(answer.keywords),
         body=answer.body,
         topic=answer.topic,
         language=answer.language,
-        questions=answer.questions,
+        questions=tuple(answer.questions),
         stale=answer.review_by < today,
     )
 

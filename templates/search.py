@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from heapq import nsmallest
 
 from rapidfuzz import process
@@ -115,6 +116,12 @@ class Search:
     def _hit(self, number: int, score: float) -> Hit:
         found = self._candidates[number]
         return Hit(found.slug, found.language, found.title, found.line, round(score, 3))
+
+
+@lru_cache(maxsize=4)
+def search_of(candidates: tuple[Candidate, ...]) -> Search:
+    """The search over these answers, built once."""
+    return Search(candidates)
 
 
 def _words(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from helpdesk.desk.answer_uses import past_uses
 from helpdesk.desk.answers import Answer, approved_answers
 from helpdesk.desk.lifecycle import AnswerState
 from templates.ranking import Index, Sent, candidate_of, index_of
-from templates.search import Search
+from templates.search import Search, search_of
 
 LOOK_AGAIN_S = 5.0
 # What was sent lately changes the ranking slowly; to count it anew is worth less than the half second it takes.
@@ -55,10 +55,10 @@ class Catalogue:
         if stamp == self._stamp and monotonic() - self._counted_at < COUNT_AGAIN_S:
             return
         answers = [answer for answer in approved_answers(session) if answer.valid_from <= today]
-        candidates = [candidate_of(answer.as_text(), today) for answer in answers]
+        candidates = tuple(candidate_of(answer, today) for answer in answers)
         self._known = Known(
-            index_of(tuple(candidates), tuple(Sent(text, slug) for text, slug in past_uses(session))),
-            Search(candidates),
+            index_of(candidates, tuple(Sent(text, slug) for text, slug in past_uses(session))),
+            search_of(candidates),
             {(answer.slug, answer.language): answer.id for answer in answers},
         )
         self._stamp, self._counted_at = stamp, monotonic()

@@ -38,6 +38,7 @@ from helpdesk.web.guard import FILE_CSP, row_id
 from helpdesk.web.session import agent, catalogue, session
 from templates.answer import GENERAL, LANGUAGES, AnswerText, AttachedFile
 from templates.differences import changes
+from templates.letter import without_frame
 from templates.placeholders import PLACEHOLDERS
 
 answers = Blueprint("answers", __name__, url_prefix="/respuestas")
@@ -169,11 +170,20 @@ def new() -> str:
     reply, missing = row_id(request.args, "mensaje"), row_id(request.args, "falta")
     text = _blank()
     if reply and (message := session().get(Message, reply)) is not None:
-        line = message.ticket.line or NONE
-        text = replace(text, title=message.ticket.subject[:100], body=message.new_text, line=line)
+        text = _of_reply(text, message)
     elif missing and (entry := session().get(MissingAnswer, missing)) is not None:
         text = replace(text, title=entry.wanted[:100], line=entry.line or NONE, topic=entry.topic or GENERAL)
     return _editor(form_of(text), reply=reply, missing=missing)
+
+
+def _of_reply(text: AnswerText, message: Message) -> AnswerText:
+    """A new answer made of a reply: its text without the letter around it, and without whose ticket it was."""
+    ticket = message.ticket
+    body = without_frame(message.new_text).replace(ticket.number, "{{numero}}")
+    name = ticket.requester.name if ticket.requester else ""
+    if name:
+        body = body.replace(name, "{{nombre}}")
+    return replace(text, title=ticket.subject[:100], body=body, line=ticket.line or NONE)
 
 
 def _blank() -> AnswerText:
