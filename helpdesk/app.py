@@ -6,7 +6,7 @@ import math
 import time
 from typing import Any
 
-from flask import Flask, render_template, session
+from flask import Flask, render_template, request, session
 from flask_babel import Babel
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -66,6 +66,11 @@ ERRORS = {
     413: "Lo enviado es demasiado grande.",
     500: "Algo falló de nuestro lado. Lo que ya estaba guardado sigue guardado.",
 }
+PUBLIC_ERRORS = {
+    400: "La página no entendió el pedido. Vuelva al inicio e intente de nuevo.",
+    404: "No encontramos esa página. Busque con otras palabras, o vuelva al inicio.",
+    500: "Algo falló de nuestro lado. Intente de nuevo en unos minutos.",
+}
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -122,6 +127,11 @@ def error_page(error: HTTPException) -> tuple[str, int]:
     """Every error as a page with a sentence; nothing of the request is echoed (T75)."""
     db.session.rollback()  # what failed must not fail again while the page is made
     code = error.code or 500
+    if request.path.startswith(
+        information.url_prefix or "/"
+    ):  # who reads there knows no queue, and gets no cookie
+        sentence = PUBLIC_ERRORS.get(code, PUBLIC_ERRORS[500])
+        return render_template("information/error.html", code=code, sentence=sentence, language="es"), code
     return render_template("error.html", code=code, sentence=ERRORS.get(code, ERRORS[500])), code
 
 

@@ -120,10 +120,15 @@ def write_answer(folder: Path, answer: AnswerText) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(as_file(answer), encoding="utf-8")
     for file in answer.attachments:
-        beside = path.parent / answer.slug
+        beside = _beside(path)
         beside.mkdir(exist_ok=True)
         (beside / file.name).write_bytes(file.content)
     return path
+
+
+def _beside(path: Path) -> Path:
+    """The folder of an answer's attachments: each language has its own."""
+    return path.with_name(path.name.removesuffix(".md"))
 
 
 def _yaml(name: str, value: Any) -> str:
@@ -241,7 +246,7 @@ def _list(file: _File, name: str) -> tuple[str, ...]:
 
 
 def _attached(file: _File) -> tuple[AttachedFile, ...]:
-    folder = file.path.parent / str(file.front.get("slug"))
+    folder = _beside(file.path)
     names = _list(file, "attachments")
     if strange := [name for name in names if not is_file_name(name)]:
         raise file.fault(FAULTS["file_name"].format(strange[0]), "attachments")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from enum import StrEnum
+from hashlib import sha256
 
-from templates.answer import AnswerText
+from rapidfuzz.distance import Indel
+
+from templates.answer import AnswerText, AttachedFile
 
 _TOKEN = re.compile(r"\s+|[^\s]+")
 FIELDS = (
@@ -52,19 +54,36 @@ def changes(before: AnswerText | None, after: AnswerText) -> list[Change]:
 def _shown(answer: AnswerText, name: str) -> str:
     value = getattr(answer, name)
     if name == "attachments":
-        return "\n".join(f"{file.name} ({len(file.content)} B)" for file in answer.attachments)
+        return "\n".join(_file(file) for file in answer.attachments)
     if isinstance(value, tuple):
         return "\n".join(value)
     return str(value)
 
 
+def _file(file: AttachedFile) -> str:
+    """A file as somebody who approves must see it: another content under the same name is another file."""
+    return f"{file.name} ({len(file.content)} B, {sha256(file.content).hexdigest()[:12]})"
+
+
 def _runs(before: str, after: str) -> Iterator[tuple[Kind, str]]:
     old, new = _TOKEN.findall(before), _TOKEN.findall(after)
-    for tag, start, end, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            yield Kind.SAME, "".join(old[start:end])
-            continue
-        if end > start:
-            yield Kind.OUT, "".join(old[start:end])
-        if last > first:
-            yield Kind.IN, "".join(new[first:last])
+    gone: list[str] = []
+    come: list[str] = []
+    # rapidfuzz: difflib takes minutes for few words in many orders.
+    for step in Indel.opcodes(old, new):
+        if step.tag == "equal":
+            yield from _changed(gone, come)
+            gone, come = [], []
+            yield Kind.SAME, "".join(old[step.src_start : step.src_end])
+        else:
+            gone += old[step.src_start : step.src_end]
+            come += new[step.dest_start : step.dest_end]
+    yield from _changed(gone, come)
+
+
+def _changed(gone: list[str], come: list[str]) -> Iterator[tuple[Kind, str]]:
+    """What went out, and then what came in its place."""
+    if gone:
+        yield Kind.OUT, "".join(gone)
+    if come:
+        yield Kind.IN, "".join(come)

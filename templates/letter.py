@@ -72,14 +72,14 @@ def section(part: Part, language: str, facts: Mapping[str, str]) -> str:
     return f"{heading}\n\n{fill(part.body, facts)}"
 
 
-def compose(parts: Sequence[Part], language: str, facts: Mapping[str, str]) -> Composed:
-    """A letter with these answers, in order. One answer needs no heading."""
+def compose(
+    parts: Sequence[Part], language: str, facts: Mapping[str, str], *, grown: bool = False
+) -> Composed:
+    """A letter with these answers, in order. One answer needs no heading, nor does the first of a letter that grew."""
     frame = frame_of(language)
     greeting = fill(frame.greeting if facts.get("nombre") else frame.nameless, facts)
-    bodies = (
-        [fill(part.body, facts) for part in parts]
-        if len(parts) == 1
-        else [section(part, language, facts) for part in parts]
-    )
+    bare = 1 if grown or len(parts) == 1 else 0
+    bodies = [fill(part.body, facts) for part in parts[:bare]]
+    bodies += [section(part, language, facts) for part in parts[bare:]]
     above = "\n\n".join([greeting, *bodies])
     return Composed(f"{above}\n\n{fill(frame.closing, facts)}", len(above))

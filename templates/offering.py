@@ -41,8 +41,8 @@ def offer(
 
 
 def whole_text(subject: str, body: str) -> str:
-    """The words of a message as the ranking reads them; the subject counts twice."""
-    return f"{subject}\n{subject}\n{body}"
+    """The words of a message as the ranking reads them."""
+    return f"{subject}\n{body}"
 
 
 def _each_once(offers: list[Offer]) -> list[Offer]:

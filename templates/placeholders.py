@@ -1,6 +1,6 @@
 """The fixed table of placeholders, and the only way they are replaced: one pass of look-up, no template engine.
 
-A value can never become a placeholder itself (T58): of braces that stand together in it, one is left.
+A value can never become a placeholder itself (T58): its braces go.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PLACEHOLDERS = {
 
 # One run of one kind, spaces included: two that may share the spaces take minutes over a long row of them.
 _PLACEHOLDER = re.compile(r"\{\{([^{}]{0,100})\}\}")
-_BRACES = re.compile(r"(\{|\})\1+")
+_BRACES = re.compile(r"[{}]+")
 
 
 def fill(text: str, facts: Mapping[str, str]) -> str:
@@ -28,7 +28,7 @@ def fill(text: str, facts: Mapping[str, str]) -> str:
 
     def value(match: re.Match[str]) -> str:
         fact = facts.get(match[1].strip(), "")
-        return _BRACES.sub(r"\1", fact) if fact else match[0]
+        return _BRACES.sub("", fact) if fact else match[0]
 
     return _PLACEHOLDER.sub(value, text)
 

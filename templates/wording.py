@@ -17,7 +17,8 @@ from classifier.text import stem
 WORDS_READ = 600
 
 _FOLDER = Path(__file__).parent
-_WORD = re.compile(r"[^\W\d_]{3,}")
+# Longer runs of letters are no words; they would fill the memory of stems.
+_WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]{3,40}(?![^\W\d_])")
 
 
 def fold(text: str) -> str:

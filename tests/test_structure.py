@@ -105,6 +105,7 @@ def test_every_answer_renders_with_its_facts(path: Path) -> None:
     rendered = render(letter, title=answer.title)
     assert "dato" in rendered.text
     assert "dato" in rendered.html
+    assert len(rendered.text.encode()) + len(rendered.html.encode()) < 10_000  # a mail of less than 20 KB
 
 
 def test_there_are_at_least_six_answers_a_line() -> None:

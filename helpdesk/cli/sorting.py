@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from templates.offering import Offer, offer
 from templates.ranking import Index, candidate_of, index_of
 
 BATCH = 100
+# What a byte that is no UTF-8 becomes when it is read all the same.
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 SUGGESTED = 3
 
 
@@ -85,7 +88,7 @@ def _evaluate(path: Path, as_json: bool) -> None:
     model, index = _model(), _index()
     known = index.slugs
     ranks: list[int | None] = []
-    with path.open(encoding="utf-8-sig") as lines:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
         for batch in _batches(lines, str(path)):
             right = [_slugs(row, known) for row in batch]
             for wanted, offers in zip(
@@ -151,9 +154,11 @@ def _batches(lines: TextIO, name: str) -> Iterator[list[Row]]:
 
 
 def _read(line: str, place: str) -> Row:
+    if not line.isascii() and _NOT_UTF8.search(line):
+        raise click.UsageError(f"{place}: not UTF-8.")
     try:
         values = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise click.UsageError(f"{place}: not JSON ({error}).") from error
     if not isinstance(values, dict) or not isinstance(values.get("body"), str):
         raise click.UsageError(f"{place}: an object with the text `body` is expected.")

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from helpdesk.desk.answers import (
@@ -15,17 +15,13 @@ from helpdesk.desk.answers import (
     approved_answers,
     digest_of,
     keep_files,
+    lock_answers,
     new_version,
     next_version,
 )
 from helpdesk.desk.lifecycle import AnswerState
 from templates.answer import AnswerText
 from templates.catalogue import write_answer
-
-# A draft that happens to say the same was never approved: the file is.
-_ONCE_APPROVED = (AnswerState.APPROVED, AnswerState.RETIRED)
-# Two that import at once wait for each other.
-_LOCK = 7263502
 
 
 def import_answers(session: Session, texts: Iterable[AnswerText], now: dt.datetime) -> int:
@@ -34,7 +30,7 @@ def import_answers(session: Session, texts: Iterable[AnswerText], now: dt.dateti
     Returns how many versions were written. What people changed on the pages is a version of its own, which a file
     replaces only when the file changed; a file that is an older version again changes nothing.
     """
-    session.execute(text("select pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+    lock_answers(session)
     return sum(_import(session, text_, now) for text_ in texts)
 
 
@@ -42,7 +38,7 @@ def _import(session: Session, text_: AnswerText, now: dt.datetime) -> bool:
     versions = list(
         session.scalars(select(Answer).where(Answer.slug == text_.slug, Answer.language == text_.language))
     )
-    if digest_of(text_) in {version.digest for version in versions if version.status in _ONCE_APPROVED}:
+    if digest_of(text_) in _once_approved(session, versions):
         return False
     for version in versions:
         if version.status == AnswerState.APPROVED:
@@ -55,6 +51,15 @@ def _import(session: Session, text_: AnswerText, now: dt.datetime) -> bool:
     session.flush()
     session.add(AnswerEvent(answer_id=answer.id, at=now, kind="imported"))
     return True
+
+
+def _once_approved(session: Session, versions: Iterable[Answer]) -> set[str]:
+    """The texts that agents could send once; a draft that happens to say the same does not count."""
+    digests = {version.id: version.digest for version in versions}
+    query = select(AnswerEvent.answer_id).where(
+        AnswerEvent.answer_id.in_(digests), AnswerEvent.kind.in_(("approved", "imported"))
+    )
+    return {digests[id_] for id_ in session.scalars(query)}
 
 
 def export_answers(session: Session, folder: Path) -> Iterator[Path]:

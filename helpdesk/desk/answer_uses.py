@@ -15,6 +15,7 @@ from helpdesk.desk.answers import Answer
 from helpdesk.desk.lifecycle import AnswerState
 from helpdesk.desk.message import Message
 from helpdesk.desk.ticket import Ticket
+from templates.answer import LANGUAGES
 
 # So many of the last uses have a say in what is offered.
 PAST_USES = 2_000
@@ -92,7 +93,8 @@ def recent_slugs(session: Session, user: User) -> list[str]:
     query = (
         select(Answer.slug)
         .join(AnswerUse, AnswerUse.answer_id == Answer.id)
-        .where(AnswerUse.user_id == user.id)
+        .join(Message, Message.id == AnswerUse.reply_id)
+        .where(AnswerUse.user_id == user.id, Message.undone_at.is_(None))
         .group_by(Answer.slug)
         .order_by(newest.desc())
         .limit(RECENT)
@@ -123,8 +125,11 @@ def approved_without_use(session: Session, since: dt.datetime) -> list[Answer]:
     used = (
         select(Answer.slug)
         .join(AnswerUse, AnswerUse.answer_id == Answer.id)
-        .where(AnswerUse.at >= since)
+        .join(Message, Message.id == AnswerUse.reply_id)
+        .where(AnswerUse.at >= since, Message.undone_at.is_(None))
         .distinct()
     )
     query = select(Answer).where(Answer.status == AnswerState.APPROVED, Answer.slug.not_in(used))
-    return list(session.scalars(query.order_by(Answer.line, Answer.title)))
+    rows = session.scalars(query.order_by(Answer.language == LANGUAGES[0], Answer.language.desc())).all()
+    one_of_each = {row.slug: row for row in rows}.values()
+    return sorted(one_of_each, key=lambda row: (row.line, row.title))

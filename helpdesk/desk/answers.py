@@ -206,6 +206,11 @@ def set_favourite(session: Session, user: User, slug: str, *, wanted: bool) -> N
         session.execute(delete(Favourite).where(Favourite.user_id == user.id, Favourite.slug == slug))
 
 
+def lock_answers(session: Session) -> None:
+    """Let others who begin, approve or import answers wait until this transaction ends: they are few and short."""
+    session.execute(text("select pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+
+
 def next_version(session: Session, slug: str, language: str) -> int:
     """The number of the next version of an answer."""
     newest = session.scalar(
@@ -256,4 +261,5 @@ def keep_files(session: Session, answer: Answer, files: Iterable[AttachedFile]) 
     ]
 
 
+_LOCK = 7263502
 _APPROVED = Answer.status == AnswerState.APPROVED.value

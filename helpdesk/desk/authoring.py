@@ -17,6 +17,7 @@ from helpdesk.desk.answers import (
     AnswerEvent,
     digest_of,
     keep_files,
+    lock_answers,
     new_version,
     next_version,
     slug_exists,
@@ -25,7 +26,8 @@ from helpdesk.desk.lifecycle import ANSWER, AnswerState, check_can_move
 from helpdesk.desk.message import Direction, Message
 from helpdesk.desk.words import ANSWER_FAULTS_ES
 from helpdesk.errors import AnswerRefused, NotAllowed, StaleAnswer
-from templates.answer import AnswerText, AttachedFile, faults_of
+from helpdesk.settings import LIMA
+from templates.answer import LANGUAGES, AnswerText, AttachedFile, faults_of
 
 BEING_WRITTEN = (AnswerState.DRAFT, AnswerState.IN_REVIEW)
 FIELDS = (
@@ -58,6 +60,7 @@ def begin(
 ) -> Answer:
     """Write the first version of a new answer, as a draft. Raises AnswerRefused."""
     check_text(text)
+    lock_answers(session)
     if slug_exists(session, text.slug):
         raise AnswerRefused({"slug": ANSWER_FAULTS_ES["taken"]})
     if reply is not None and reply.direction != Direction.OUTBOUND:
@@ -80,6 +83,7 @@ def draft_of(session: Session, old: Answer, *, language: str, now: dt.datetime, 
 
     In another language than that of the version it is the beginning of a translation.
     """
+    lock_answers(session)
     if found := being_written(session, old.slug, language):
         return found
     text = replace(old.as_text(), language=language)
@@ -133,17 +137,53 @@ def send_back(session: Session, answer: Answer, note: str, *, now: dt.datetime, 
 
 def approve(session: Session, answer: Answer, *, now: dt.datetime, actor: User) -> None:
     """Let agents send it; the version before it retires. Raises NotAllowed and AnswerRefused."""
+    lock_answers(session)
     _lock(session, answer)
     check_can_move(ANSWER, AnswerState(answer.status), AnswerState.APPROVED)
     check_text(answer.as_text())
-    if answer.review_by <= now.date():
+    if answer.review_by <= now.astimezone(LIMA).date():
         raise AnswerRefused({"review_by": ANSWER_FAULTS_ES["overdue"]})
+    _check_same_place(session, answer)
+    _replace(session, answer, now, actor)
+    for other in _approved_elsewhere(session, answer):
+        if (other.line, other.topic) != (answer.line, answer.topic):
+            _follow(session, other, answer, now, actor)
+
+
+def _replace(session: Session, answer: Answer, now: dt.datetime, actor: User) -> None:
     if (before := _approved(session, answer)) is not None:
         _move(
             session, before, AnswerState.RETIRED, "replaced", now, actor, f"por la versión {answer.version}"
         )
         session.flush()
     _move(session, answer, AnswerState.APPROVED, "approved", now, actor)
+
+
+def _check_same_place(session: Session, answer: Answer) -> None:
+    """Raise AnswerRefused for a translation that stands under another line or topic than the Spanish text."""
+    spanish = next(
+        (one for one in _approved_elsewhere(session, answer) if one.language == LANGUAGES[0]), None
+    )
+    if spanish is not None and (spanish.line, spanish.topic) != (answer.line, answer.topic):
+        raise AnswerRefused({"topic": ANSWER_FAULTS_ES["line_of_spanish"]})
+
+
+def _follow(session: Session, other: Answer, answer: Answer, now: dt.datetime, actor: User) -> None:
+    """Let a translation stand where the Spanish text stands now: a version of its own with the same words."""
+    if being_written(session, other.slug, other.language):
+        raise NotAllowed("Hay una traducción en preparación: decida primero sobre ella.")
+    text = replace(other.as_text(), line=answer.line, topic=answer.topic)
+    version = _add(session, text, now, actor, "created", "línea y tema del texto en español")
+    version.status = AnswerState.IN_REVIEW.value
+    _replace(session, version, now, actor)
+
+
+def _approved_elsewhere(session: Session, answer: Answer) -> list[Answer]:
+    """The approved texts of an answer in other languages."""
+    query = select(Answer).where(
+        Answer.slug == answer.slug, Answer.language != answer.language, Answer.status == AnswerState.APPROVED
+    )
+    return list(session.scalars(query))
 
 
 def retire(session: Session, answer: Answer, note: str, *, now: dt.datetime, actor: User) -> None:
@@ -155,6 +195,10 @@ def retire(session: Session, answer: Answer, note: str, *, now: dt.datetime, act
 
 def reviewed(session: Session, answer: Answer, until: dt.date, *, now: dt.datetime, actor: User) -> Answer:
     """Say that an approved text still holds: a new version of the same words with a later date. Raises as `approve`."""
+    lock_answers(session)
+    _lock(session, answer)
+    if answer.status != AnswerState.APPROVED:
+        raise NotAllowed("Solo se confirma un texto aprobado.")
     if being_written(session, answer.slug, answer.language):
         raise NotAllowed("Hay otra versión en preparación: decida primero sobre ella.")
     text = replace(answer.as_text(), review_by=until)

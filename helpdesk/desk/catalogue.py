@@ -35,7 +35,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._stamp: tuple[int, int, dt.date] | None = None
+        self._stamp: tuple[object, ...] | None = None
         self._known = Known(Index([]), Search([]), {})
         self._looked_at = -LOOK_AGAIN_S
         self._counted_at = -COUNT_AGAIN_S
@@ -50,8 +50,8 @@ class Catalogue:
 
     def _look(self, session: Session, today: dt.date) -> None:
         approved = Answer.status == AnswerState.APPROVED.value
-        count, newest = session.execute(select(func.count(), func.max(Answer.id)).where(approved)).one()
-        stamp = (count, newest or 0, today)
+        look = select(func.count(), func.max(Answer.id), func.max(Answer.changed_at)).where(approved)
+        stamp = (*session.execute(look).one(), today)
         if stamp == self._stamp and monotonic() - self._counted_at < COUNT_AGAIN_S:
             return
         answers = [answer for answer in approved_answers(session) if answer.valid_from <= today]

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from helpdesk.accounts.users import User
 from helpdesk.desk import outbox
-from helpdesk.desk.answer_uses import edit_share
+from helpdesk.desk.answer_uses import AnswerUse, edit_share
 from helpdesk.desk.answers import Answer, AnswerFile, approved_answer
 from helpdesk.desk.files import attach_copies
 from helpdesk.desk.lifecycle import OutgoingState, TicketStatus
 from helpdesk.desk.message import Direction, Message, last_public_message
 from helpdesk.desk.outbox import Outgoing
-from helpdesk.desk.suggestions import Sending, language_of, note_sent
+from helpdesk.desk.suggestions import Sending, language_of, note_sent, note_undone
 from helpdesk.desk.ticket import Event, Participant, Ticket, assign, change_status, lock_ticket, record
 from helpdesk.desk.words import LINES_ES
 from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
@@ -99,11 +99,21 @@ def plain_name(name: str) -> str:
     return " ".join(_DOTTED.sub(". ", _NOT_IN_NAMES.sub(" ", name)).split())
 
 
-def letter_of(answers: Sequence[Answer], ticket: Ticket, agent: User, now: dt.datetime) -> Composed:
-    """A letter with these answers, with everything known filled in."""
+def letter_of(
+    answers: Sequence[Answer], ticket: Ticket, agent: User, now: dt.datetime, *, grown: bool = False
+) -> Composed:
+    """A letter with these answers, with everything known filled in; `grown`: they were put in one after the other."""
     language = answers[0].language if answers else language_of(ticket)
     parts = [Part(answer.title, answer.body) for answer in answers]
-    return compose(parts, language, facts(ticket, agent, now))
+    return compose(parts, language, facts(ticket, agent, now), grown=grown)
+
+
+def changed_share(
+    answers: Sequence[Answer], text: str, ticket: Ticket, agent: User, now: dt.datetime
+) -> float:
+    """Which part of a letter was changed since its answers were put in, whichever way they were."""
+    letters = [letter_of(answers, ticket, agent, now, grown=grown).text for grown in (False, True)]
+    return min(edit_share(letter, text) for letter in letters)
 
 
 def section_of(answer: Answer, ticket: Ticket, agent: User, now: dt.datetime) -> str:
@@ -227,17 +237,12 @@ def send_reply(
     message.cc = [person.address for person in copies]
     files = checked_files(answers, draft)
     attach_copies(session, message, files)
-    outgoing = _outgoing(ticket, message, copies, files, draft, settings, now)
+    language = LOCALES[language_of_letter(answers)]
+    outgoing = _outgoing(ticket, message, copies, files, draft, settings, now, language)
     session.add_all(outgoing)
     session.flush()
-    before = letter_of(answers, ticket, agent, now).text if answers else ""
-    note_sent(
-        session,
-        ticket,
-        Sending(message, answers, edit_share(before, draft.text)),
-        now=now,
-        actor=agent,
-    )
+    changed = changed_share(answers, draft.text, ticket, agent, now)
+    note_sent(session, ticket, Sending(message, answers, changed), now=now, actor=agent)
     why = f"saldrá el {in_lima(draft.send_at)}" if draft.send_at else ""
     record(session, ticket, "replied", now=now, actor=agent, why=why, message=message.id)
     if ticket.assignee_id is None:
@@ -302,6 +307,7 @@ def _letter(
     files: Sequence[AnswerFile],
     settings: Settings,
     date: dt.datetime,
+    language: str,
 ) -> Letter:
     assert ticket.requester is not None
     assert message.recipient is not None
@@ -317,6 +323,7 @@ def _letter(
         html=message.html,
         message_id=message.message_id,
         at=date,
+        language=language,
         cc=tuple(Person(person.address, person.name) for person in copies),
         reply_to=own_way_back,
         in_reply_to=message.references[-1] if message.references else None,
@@ -333,10 +340,11 @@ def _outgoing(
     draft: Draft,
     settings: Settings,
     now: dt.datetime,
+    language: str,
 ) -> list[Outgoing]:
     """One row a recipient, the requester's first; all with the same bytes."""
     leaves_at = max(draft.send_at or now, now + dt.timedelta(seconds=settings.undo_s))
-    letter = _letter(ticket, message, copies, files, settings, draft.send_at or now)
+    letter = _letter(ticket, message, copies, files, settings, draft.send_at or now, language)
     content = build(letter)
     return [
         Outgoing(
@@ -361,9 +369,21 @@ def undo_reply(session: Session, ticket: Ticket, reply: Message, *, agent: User,
     lock_ticket(session, ticket)
     outbox.cancel(session, reply)
     reply.undone_at = now
+    note_undone(session, reply)
     record(session, ticket, "reply_undone", now=now, actor=agent, message=reply.id)
     change_status(session, ticket, TicketStatus.OPEN, now=now, actor=agent, why="respuesta deshecha")
     return reply.new_text
+
+
+def parts_of(session: Session, reply: Message) -> tuple[tuple[AnswerKey, ...], tuple[int, ...]]:
+    """The answers that a reply was made of, and the files of theirs that went along: for writing it again."""
+    uses = (
+        select(Answer).join(AnswerUse, AnswerUse.answer_id == Answer.id).where(AnswerUse.reply_id == reply.id)
+    )
+    answers = session.scalars(uses.order_by(AnswerUse.id)).all()
+    sent = {file.sha256 for file in reply.attachments}
+    files = tuple(file.id for file in files_of(answers) if file.sha256 in sent)
+    return tuple((answer.slug, answer.language) for answer in answers), files
 
 
 def held_reply(session: Session, ticket: Ticket) -> Message | None:

@@ -22,6 +22,7 @@ from helpdesk.desk.lifecycle import state_check
 from helpdesk.desk.message import Message
 from helpdesk.desk.sorting import Prediction
 from helpdesk.desk.ticket import Ticket, record
+from helpdesk.settings import LIMA
 from templates.answer import LANGUAGES
 from templates.offering import Offer, offer
 from templates.ranking import Reading
@@ -67,9 +68,11 @@ class Suggestion(Base):
     outcome_at: Mapped[dt.datetime | None]
     outcome_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     edit_share: Mapped[float | None]
+    # The reply that decided; taken back, it decided nothing.
+    reply_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"), index=True)
 
     ticket: Mapped[Ticket] = relationship()
-    message: Mapped[Message] = relationship()
+    message: Mapped[Message] = relationship(foreign_keys=[message_id])
     answer: Mapped[Answer] = relationship()
 
 
@@ -113,7 +116,7 @@ def suggest(
     language: str | None,
 ) -> None:
     """Offer the best answers for a message; `language` is the person's, and may be one that no answer has."""
-    known = catalogue.current(session, now.date())
+    known = catalogue.current(session, now.astimezone(LIMA).date())
     offers = offer(
         known.index,
         message.subject,
@@ -196,6 +199,7 @@ def note_sent(session: Session, ticket: Ticket, sending: Sending, *, now: dt.dat
             rank = place.rank if place else None
             record(session, ticket, "answer_used", now=now, actor=actor, slug=answer.slug, rank=rank)
     for suggestion in offered:
+        suggestion.reply_id = sending.reply.id
         slug = suggestion.answer.slug
         if slug in used:
             as_it_is = sending.edit_share == 0
@@ -203,6 +207,18 @@ def note_sent(session: Session, ticket: Ticket, sending: Sending, *, now: dt.dat
             suggestion.edit_share = sending.edit_share
         else:
             _settle(suggestion, Outcome.DISCARDED if slug in written_over else Outcome.PASSED, now, actor)
+
+
+def note_undone(session: Session, reply: Message) -> None:
+    """A reply was taken back: what it decided about suggestions is open again."""
+    open_again = {
+        "outcome": None,
+        "outcome_at": None,
+        "outcome_by_id": None,
+        "edit_share": None,
+        "reply_id": None,
+    }
+    session.execute(update(Suggestion).where(Suggestion.reply_id == reply.id).values(open_again))
 
 
 def _use(

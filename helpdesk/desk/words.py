@@ -204,7 +204,7 @@ ANSWER_FIELDS_ES = {
 # What can be wrong with an answer (templates/answer.py), for whoever writes it on a page.
 ANSWER_FAULTS_ES = {
     "slug": N_("Use minúsculas, cifras y guiones, 60 como máximo."),
-    "title": N_("Escriba un título de una línea, de 120 letras como máximo."),
+    "title": N_("Escriba un título de una línea, de 120 letras como máximo, sin datos que completar."),
     "language": N_("Elija uno de los idiomas de la lista."),
     "line": N_("Elija una de las líneas de la lista."),
     "topic": N_("El tema «%(detail)s» no es de esta línea."),
@@ -214,6 +214,8 @@ ANSWER_FAULTS_ES = {
     "control": N_("El texto contiene un carácter que no se puede enviar."),
     "public": N_("Quien la lea en la web no puede completar datos: quítelos, o no la publique."),
     "dates": N_("La revisión debe ser posterior al inicio de la vigencia."),
+    "items": N_("Son demasiados, o alguno es muy largo: 40 como máximo, de 300 letras cada uno."),
+    "line_of_spanish": N_("La línea y el tema deben ser los del texto en español."),
     "file_name": N_("El archivo «%(detail)s» debe llamarse con letras, cifras, espacios o puntos."),
     "files": N_("Los archivos pesan más de 5 MB en total."),
     "date": N_("Escriba una fecha, día, mes y año."),

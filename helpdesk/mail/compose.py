@@ -119,14 +119,29 @@ def _mixed(letter: Letter) -> bytes:
 def _enclosed(file: Enclosure) -> bytes:
     if not _MEDIA_TYPE.fullmatch(file.type):
         raise ReplyRefused(f"El archivo «{one_line(file.name)}» no se puede enviar.")
-    named = quote(one_line(file.name).encode("utf-8"), safe="")
-    plain = _NOT_PLAIN.sub("_", one_line(file.name))
     head = (
         f"Content-Type: {file.type}\r\n"
-        f"Content-Disposition: attachment; filename=\"{plain}\";\r\n filename*=utf-8''{named}\r\n"
+        f"Content-Disposition: attachment;{_file_name(one_line(file.name))}\r\n"
         "Content-Transfer-Encoding: base64\r\n\r\n"
     )
     return head.encode("ascii") + base64.encodebytes(file.content).replace(b"\n", b"\r\n")
+
+
+def _file_name(name: str) -> str:
+    """The parameters that name a file: quoted when it is plain, else encoded and in pieces (RFC 2231, 3 and 4)."""
+    if not _NOT_PLAIN.search(name) and len(name) <= UNFOLDED_CHARACTERS:
+        return f'\r\n filename="{name}"'
+    pieces = [quote(char.encode("utf-8"), safe="") for char in name]
+    lines = [""]
+    for piece in pieces:
+        if len(lines[-1]) + len(piece) > UNFOLDED_CHARACTERS:
+            lines.append("")
+        lines[-1] += piece
+    if len(lines) == 1:
+        return f"\r\n filename*=utf-8''{lines[0]}"
+    first, *more = lines
+    parts = [f"filename*0*=utf-8''{first}", *(f"filename*{n}*={line}" for n, line in enumerate(more, 1))]
+    return ";".join(f"\r\n {part}" for part in parts)
 
 
 def _alternatives(letter: Letter) -> bytes:

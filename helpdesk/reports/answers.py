@@ -1,7 +1,7 @@
 """Whether the suggestions are of use: what was offered, what was sent, how much was changed, what was missing.
 
-Counted are replies that were sent on tickets where suggestions had been seen; replies taken back do not count. Each
-figure says of how many. Time is the time from opening the page to sending, as far as it is known.
+Hits are counted over messages whose suggestions somebody saw, the rest over all replies of agents; replies taken back
+do not count. Each figure says of how many. Time is the time from opening the page to sending, as far as it is known.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from helpdesk.desk.answers import Answer
 from helpdesk.desk.message import Direction, Message
 from helpdesk.desk.suggestions import Outcome, Suggestion
 from helpdesk.desk.ticket import Ticket
+from templates.answer import LANGUAGES
 
 # Below so many replies on either side a median says nothing.
 ENOUGH = 5
@@ -190,7 +191,8 @@ def _answers(session: Session, since: dt.datetime, replies: Sequence[_Reply]) ->
 
 
 def _titles(session: Session, slugs: set[str]) -> dict[str, tuple[str, str]]:
-    query = select(Answer.slug, Answer.title, Answer.line).where(Answer.slug.in_(slugs)).order_by(Answer.id)
+    query = select(Answer.slug, Answer.title, Answer.line).where(Answer.slug.in_(slugs))
+    query = query.order_by(Answer.language == LANGUAGES[0], Answer.id)  # the last one counts
     return {slug: (title, line) for slug, title, line in session.execute(query)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -30,7 +31,7 @@ from helpdesk.desk.answers import (
     versions_of,
 )
 from helpdesk.desk.lifecycle import AnswerState
-from helpdesk.desk.message import Message
+from helpdesk.desk.message import Direction, Message
 from helpdesk.errors import AnswerRefused, HelpdeskError, NotAllowed, StaleAnswer
 from helpdesk.settings import LIMA
 from helpdesk.web.answer_form import Form, form_of, text_from
@@ -45,6 +46,8 @@ answers = Blueprint("answers", __name__, url_prefix="/respuestas")
 
 FOUND = 12
 SEARCHED = 100
+# A shorter name is a word of many sentences.
+NAME_LETTERS = 4
 REVIEWED_FOR = dt.timedelta(days=182)
 STATES = tuple(state.value for state in AnswerState)
 TOPICS_OF = {line: (*TOPICS[line], GENERAL) for line in (*LINES, NONE)}
@@ -170,6 +173,8 @@ def new() -> str:
     reply, missing = row_id(request.args, "mensaje"), row_id(request.args, "falta")
     text = _blank()
     if reply and (message := session().get(Message, reply)) is not None:
+        if message.direction != Direction.OUTBOUND:
+            abort(404)
         text = _of_reply(text, message)
     elif missing and (entry := session().get(MissingAnswer, missing)) is not None:
         text = replace(text, title=entry.wanted[:100], line=entry.line or NONE, topic=entry.topic or GENERAL)
@@ -181,8 +186,8 @@ def _of_reply(text: AnswerText, message: Message) -> AnswerText:
     ticket = message.ticket
     body = without_frame(message.new_text).replace(ticket.number, "{{numero}}")
     name = ticket.requester.name if ticket.requester else ""
-    if name:
-        body = body.replace(name, "{{nombre}}")
+    if len(name) >= NAME_LETTERS:
+        body = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "{{nombre}}", body)
     return replace(text, title=ticket.subject[:100], body=body, line=ticket.line or NONE)
 
 
@@ -217,6 +222,9 @@ def create() -> Response | tuple[str, int]:
     except AnswerRefused as refusal:
         session().rollback()
         return _editor(form, faults=refusal.faults, reply=reply, missing=missing), 422
+    except NotAllowed as refusal:
+        session().rollback()
+        return _editor(form, faults={"": str(refusal)}, missing=missing), 422
     if missing and (entry := session().get(MissingAnswer, missing)) is not None and entry.done_at is None:
         entry.done_at, entry.done_by_id = now, me.id
     return _after_saving(answer)

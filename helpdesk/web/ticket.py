@@ -41,6 +41,7 @@ from helpdesk.desk.ticket import (
     others_of,
 )
 from helpdesk.errors import NotAllowed, ReplyRefused
+from helpdesk.settings import LIMA
 from helpdesk.web.guard import row_id
 from helpdesk.web.session import agent, catalogue, session
 
@@ -94,6 +95,7 @@ def ticket_page(row: Ticket, draft: Draft | None = None, error: str | None = Non
         error=error,
         me=agent(),
         now=now,
+        today=now.astimezone(LIMA).date(),
     )
     if row.requester and note_shown(suggestions, now):
         session().commit()
@@ -108,13 +110,13 @@ def show(number: str) -> str:
     row, now = found(number), utc_now()
     slugs, taken_back = request.args.getlist("respuesta")[:MOST_ANSWERS], row_id(request.args, "retomar")
     text, answers = "", [answer_for(row, slug) for slug in dict.fromkeys(slugs)]
-    if answers:
-        text = replies.letter_of(answers, row, agent(), now).text
-    elif taken_back:
-        undone = session().get(Message, taken_back)
-        text = undone.new_text if undone and undone.undone_at and undone.ticket_id == row.id else ""
     keys = tuple((answer.slug, answer.language) for answer in answers)
     files = tuple(file.id for file in replies.files_of(answers))
+    undone = session().get(Message, taken_back) if taken_back else None
+    if answers:
+        text = replies.letter_of(answers, row, agent(), now).text
+    elif undone is not None and undone.undone_at and undone.ticket_id == row.id:
+        text, (keys, files) = undone.new_text, replies.parts_of(session(), undone)
     return ticket_page(row, Draft(text, secrets.token_hex(16), answers=keys, files=files, opened_at=now))
 
 

@@ -174,22 +174,13 @@ def test_a_changed_file_becomes_the_approved_version_and_the_old_one_is_kept(
         ]
 
 
-def test_a_file_that_changed_in_nothing_but_an_attachment_is_a_change(sessions: Sessions) -> None:
-    bring(sessions, TEXT)
+def test_another_attachment_is_a_change_and_another_language_an_answer_of_its_own(sessions: Sessions) -> None:
     other = replace(TEXT, attachments=(AttachedFile("Guía 1.pdf", b"%PDF-1.7 2"), *TEXT.attachments[1:]))
-    assert bring(sessions, other) == 1
+    assert [bring(sessions, text) for text in (TEXT, other, ENGLISH)] == [1, 1, 1]
     with sessions() as session:
-        assert told(session)[0] == (2, "approved", other)
-
-
-def test_a_file_in_another_language_leaves_the_first_as_it_is(sessions: Sessions) -> None:
-    bring(sessions, TEXT)
-    assert bring(sessions, ENGLISH) == 1
-    with sessions() as session:
-        assert told(session) == [(1, "approved", TEXT)]
-        english = approved_answer(session, "prueba", "en")
-        assert english is not None
-        assert (english.version, english.as_text()) == (1, ENGLISH)
+        assert told(session) == [(2, "approved", other), (1, "retired", TEXT)]
+        english = versions_of(session, "prueba", "en")
+        assert [(row.version, row.as_text()) for row in english] == [(1, ENGLISH)]
 
 
 def test_what_people_changed_stays_until_the_file_changes_too(sessions: Sessions) -> None:
@@ -226,6 +217,15 @@ def test_a_proposal_outlives_an_import_and_can_still_be_approved(sessions: Sessi
         approved = approved_answer(session, "prueba")
         assert approved is not None
         assert approved.as_text() == theirs
+
+
+def test_a_text_that_is_only_somebody_s_proposal_is_brought_in_by_its_file(sessions: Sessions) -> None:
+    bring(sessions, TEXT)
+    with sessions.begin() as session:
+        propose(session, CHANGED)
+    assert bring(sessions, CHANGED) == 1
+    with sessions() as session:
+        assert told(session) == [(3, "approved", CHANGED), (2, "in_review", CHANGED), (1, "retired", TEXT)]
 
 
 def test_two_imports_at_once_bring_a_file_once(sessions: Sessions) -> None:

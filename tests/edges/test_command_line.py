@@ -100,7 +100,7 @@ def test_suggest_ranks_answers_with_slug_title_score_and_why(helpdesk) -> None:
     assert done.returncode == 0, done.stderr
     (row,) = [json.loads(line) for line in done.stdout.splitlines()]
     assert 1 <= len(row["answers"]) <= 3
-    assert set(row["answers"][0]) == {"slug", "title", "score", "why"}
+    assert set(row["answers"][0]) == {"slug", "title", "language", "score", "why", "question"}
     scores = [answer["score"] for answer in row["answers"]]
     assert scores == sorted(scores, reverse=True)
     assert "tarjeta" in row["answers"][0]["slug"]

@@ -170,8 +170,13 @@ def _suggestions() -> None:
         sa.Column("shown_at", INSTANT, nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("edit_share", sa.Float(), nullable=True),
+        sa.Column("reply_id", sa.BigInteger(), nullable=True),
     ):
         op.add_column("suggestion", column)
+    op.create_foreign_key(
+        op.f("fk_suggestion_reply_id_message"), "suggestion", "message", ["reply_id"], ["id"]
+    )
+    op.create_index(op.f("ix_suggestion_reply_id"), "suggestion", ["reply_id"])
     # How much of it was changed was not kept then.
     op.execute("update suggestion set outcome = 'used', shown_at = at where outcome_at is not null")
     op.create_check_constraint(
@@ -208,7 +213,7 @@ def _forget_outcomes() -> None:
     op.drop_index("ix_suggestion_shown_at", table_name="suggestion")
     op.drop_constraint(op.f("ck_suggestion_outcome_known"), "suggestion", type_="check")
     op.execute("update suggestion set outcome_at = null, outcome_by_id = null where outcome in ('discarded', 'passed')")
-    for column in ("edit_share", "outcome", "shown_at", "question", "sent", "topic"):
+    for column in ("reply_id", "edit_share", "outcome", "shown_at", "question", "sent", "topic"):
         op.drop_column("suggestion", column)
     op.drop_constraint(
         op.f("fk_suggestion_outcome_by_id_user_account"), "suggestion", type_="foreignkey"
