@@ -172,9 +172,8 @@ def new() -> str:
     """The form for a new answer; begun with a reply that was sent, or with what was missing."""
     reply, missing = row_id(request.args, "mensaje"), row_id(request.args, "falta")
     text = _blank()
-    if reply and (message := session().get(Message, reply)) is not None:
-        if message.direction != Direction.OUTBOUND:
-            abort(404)
+    message = session().get(Message, reply) if reply else None
+    if message is not None and message.direction == Direction.OUTBOUND:
         text = _of_reply(text, message)
     elif missing and (entry := session().get(MissingAnswer, missing)) is not None:
         text = replace(text, title=entry.wanted[:100], line=entry.line or NONE, topic=entry.topic or GENERAL)

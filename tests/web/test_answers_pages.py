@@ -230,7 +230,7 @@ BAD: list[tuple[str, dict[str, str], str]] = [
     ("body", {"body": "a\x0bb"}, "un carácter que no se puede enviar"),
     ("body", {"body": "Vea {{config}} y {{7*7}}."}, "«7*7» no es un dato"),
     ("body", {"body": "{{<script>alert(1)</script>}}"}, "«<script>alert(1)</script>» no es un dato"),
-    ("body", {"body": "{{100%}} {{%(detail)s}}"}, "«100%» no es un dato"),
+    ("body", {"body": "{{100%}} {{%(detail)s}}"}, "«%(detail)s» no es un dato"),
     ("public", {"public": "1", "body": "Hola {{nombre}}."}, "no puede completar datos"),
 ]
 
