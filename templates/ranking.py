@@ -149,6 +149,7 @@ class Index:
         self._rarity = _rarity([terms for _, _, terms in texts])
         self._rarest = max(self._rarity.values(), default=1.0)
         self._weights = _centroids(texts, self._rarity)
+        self._places = {slug: _place(versions) for slug, versions in self._versions.items()}
 
     def _texts(self, known: Iterable[Example]) -> Iterable[tuple[str, float, frozenset[str]]]:
         """Every text that says what an answer is for: the answer, what the text weighs, its terms."""
@@ -179,24 +180,23 @@ class Index:
         """The best answers for a message, best first, each in the language of the message where there is one."""
         asked = asked_words(text)
         vector = _vector(asked, self._rarity, self._rarest)
-        likeness: defaultdict[str, float] = defaultdict(float)
+        likeness = dict.fromkeys(self._versions, 0.0)
         for term, weight in vector.items():
-            for slug, in_answer in self._weights.get(term, ()):
+            for slug, in_answer in self._weights[term].items():
                 likeness[slug] += weight * in_answer
-        scores = {slug: self._score(slug, likeness.get(slug, 0.0), reading) for slug in self._versions}
-        worth = [(score, slug) for slug, score in scores.items() if score >= WORTH_SHOWING]
+        scores = ((self._score(slug, alike, reading), slug) for slug, alike in likeness.items())
+        worth = [(score, slug) for score, slug in scores if score >= WORTH_SHOWING]
         first = nsmallest(limit, worth, key=lambda pair: (-pair[0], pair[1]))
         return [self._ranked(slug, score, asked, vector, reading, language) for score, slug in first]
 
     def _score(self, slug: str, alike: float, reading: Reading) -> float:
-        some = next(iter(self._versions[slug].values()))
-        line = reading.lines.get(some.line, 0.0)
-        topic = GENERAL_SHARE * line if some.topic == GENERAL else reading.topics.get(some.topic, 0.0)
+        place = self._places[slug]
+        line = reading.lines.get(place.line, 0.0)
+        topic = GENERAL_SHARE * line if place.topic == GENERAL else reading.topics.get(place.topic, 0.0)
         score = alike + TOPIC * math.sqrt(topic) + LINE * line
-        if reading.decided and some.line not in (reading.decided, NONE):
+        if reading.decided and place.line not in (reading.decided, NONE):
             score *= OTHER_LINE
-        stale = all(version.stale for version in self._versions[slug].values())
-        return round(score * (STALE if stale else 1.0), 4)
+        return round(score * STALE if place.stale else score, 4)
 
     def _ranked(
         self,
@@ -209,10 +209,9 @@ class Index:
     ) -> Ranked:
         shown = self.in_language(slug, language)
         said = [
-            (vector[term] * weight, asked[term])
-            for term in vector
-            for of, weight in self._weights.get(term, ())
-            if of == slug
+            (weight * self._weights[term][slug], asked[term])
+            for term, weight in vector.items()
+            if slug in self._weights[term]
         ]
         words = (word.lower() for _, word in nlargest(WORDS_SHOWN, said))
         sent = sum(self._are_alike(vector, terms) for terms in self._sent.get(slug, ()))
@@ -250,18 +249,32 @@ def _vector(terms: Iterable[str], rarity: Mapping[str, float], unknown: float = 
     return {term: weight / length for term, weight in weights.items() if term in rarity}
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an answer stands, whatever the language; `stale`: all its texts are."""
+
+    line: str
+    topic: str
+    stale: bool
+
+
+def _place(versions: Mapping[str, Candidate]) -> _Place:
+    some = next(iter(versions.values()))
+    return _Place(some.line, some.topic, all(version.stale for version in versions.values()))
+
+
 def _centroids(
     texts: Iterable[tuple[str, float, frozenset[str]]], rarity: Mapping[str, float]
-) -> dict[str, list[tuple[str, float]]]:
+) -> dict[str, dict[str, float]]:
     """For each term the answers that it speaks for, and how much."""
     sums: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
     for slug, share, terms in texts:
         of_slug = sums[slug]
         for term, weight in _vector(terms, rarity).items():
             of_slug[term] += share * weight
-    weights: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
+    weights: dict[str, dict[str, float]] = {term: {} for term in rarity}
     for slug, of_slug in sums.items():
         length = math.sqrt(sum(weight * weight for weight in of_slug.values())) or 1.0
         for term, weight in of_slug.items():
-            weights[term].append((slug, weight / length))
-    return dict(weights)
+            weights[term][slug] = weight / length
+    return weights
