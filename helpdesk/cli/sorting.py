@@ -57,7 +57,7 @@ def suggest(as_json: bool, evaluate: Path | None) -> None:
     """Rank the template answers for messages: JSON lines with `subject` and `body` on stdin.
 
     \b
-    Examples:
+    Example:
       echo '{"subject": "Tarjeta", "body": "Vivo en Italia y quiero volver"}' | helpdesk suggest --json
       helpdesk suggest --evaluate messages.jsonl
     """

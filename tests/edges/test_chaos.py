@@ -17,7 +17,7 @@ from tests.dovecot import Dovecot
 pytestmark = [pytest.mark.needs("dovecot"), pytest.mark.timeout(900)]
 
 Play = Callable[[Plan], Report]
-KILLS = 500
+KILLS = 250
 SEED = 20261123
 
 
@@ -32,7 +32,7 @@ def play(settings: Settings, imap_server: Dovecot, tmp_path: Path) -> Play:
     return played
 
 
-def test_G01_five_hundred_kills_lose_nothing_and_double_nothing(play: Play) -> None:
+def test_G01_two_hundred_and_fifty_kills_lose_nothing_and_double_nothing(play: Play) -> None:
     report = play(Plan(KILLS, SEED))
     assert report.violations == [], f"seed {SEED}"
     assert report.kills >= KILLS

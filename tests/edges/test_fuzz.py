@@ -26,8 +26,8 @@ from tests.fuzz.seeds import load_seeds
 SEED = 20261123
 MAILS = 25_000
 PARTS = 5  # the tests run on several cores
-WORST = 300
-LOOKED_AT = 3_000
+WORST = 150
+LOOKED_AT = 1_500
 
 
 def small_mutants(count: int) -> list[bytes]:
