@@ -28,21 +28,9 @@ from helpdesk.desk.words import ANSWER_FAULTS_ES
 from helpdesk.errors import AnswerRefused, NotAllowed, StaleAnswer
 from helpdesk.settings import LIMA
 from templates.answer import LANGUAGES, AnswerText, AttachedFile, faults_of
+from templates.differences import FIELDS
 
 BEING_WRITTEN = (AnswerState.DRAFT, AnswerState.IN_REVIEW)
-FIELDS = (
-    "title",
-    "line",
-    "topic",
-    "source",
-    "owner",
-    "valid_from",
-    "review_by",
-    "public",
-    "keywords",
-    "questions",
-    "body",
-)
 _LISTS = ("source", "keywords", "questions")
 
 
@@ -107,7 +95,7 @@ def save(
     check_text(text)
     if text == answer.as_text():
         return
-    for name in FIELDS:
+    for name in (name for name in FIELDS if name != "attachments"):
         value = getattr(text, name)
         setattr(answer, name, list(value) if name in _LISTS else value)
     keep_files(session, answer, text.attachments)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from helpdesk.desk.answer_uses import past_uses
 from helpdesk.desk.answers import Answer
 from helpdesk.desk.lifecycle import AnswerState
-from templates.ranking import Index, Sent, candidate_of, index_of
+from templates.ranking import Candidate, Index, Sent, candidate_of, index_of
 from templates.search import Search, search_of
 
 LOOK_AGAIN_S = 5.0
@@ -37,8 +37,13 @@ class Known:
     """What a process knows of the answers: their ranking, their search, and the row of each slug and language."""
 
     index: Index
-    search: Search
+    candidates: tuple[Candidate, ...]
     ids: dict[tuple[str, str], int]
+
+    @property
+    def search(self) -> Search:
+        """The search; a worker never asks for it."""
+        return search_of(self.candidates)
 
 
 class Catalogue:
@@ -47,7 +52,7 @@ class Catalogue:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._stamp: tuple[object, ...] | None = None
-        self._known = Known(Index([]), Search([]), {})
+        self._known = Known(Index([]), (), {})
         self._looked_at = -LOOK_AGAIN_S
         self._counted_at = -COUNT_AGAIN_S
 
@@ -72,7 +77,7 @@ class Catalogue:
         candidates = tuple(candidate_of(answer, today) for answer in answers)
         self._known = Known(
             index_of(candidates, tuple(Sent(text, slug) for text, slug in past_uses(session))),
-            search_of(candidates),
+            candidates,
             {(answer.slug, answer.language): answer.id for answer in answers},
         )
         self._stamp, self._counted_at = stamp, monotonic()

@@ -83,7 +83,8 @@ function addOnce(draft) {
 
 function startPreview() {
   const button = composer.querySelector("[data-preview]");
-  const frame = composer.querySelector("iframe.preview");
+  const place = composer.querySelector("[data-preview-place]");
+  let frame;
   const token = composer.elements.csrf_token.value;
   let timer;
   const show = () => {
@@ -97,12 +98,19 @@ function startPreview() {
   };
   button.addEventListener("click", (event) => {
     event.preventDefault();
-    frame.hidden = !frame.hidden;
-    if (!frame.hidden) show();
+    if (frame) {
+      frame.remove();
+      frame = undefined;
+      return;
+    }
+    frame = Object.assign(document.createElement("iframe"), { className: "preview", name: "vista", title: place.dataset.previewPlace });
+    frame.setAttribute("sandbox", "");
+    place.append(frame);
+    show();
   });
   field.addEventListener("input", () => {
     clearTimeout(timer);
-    if (!frame.hidden) timer = setTimeout(show, 500);
+    if (frame) timer = setTimeout(show, 500);
   });
 }
 

@@ -6,6 +6,7 @@ each end. It is the workers' parent, so it never kills a process that only has a
 
 from __future__ import annotations
 
+import datetime as dt
 import gc
 import json
 import logging
@@ -145,6 +146,8 @@ def main() -> None:
     way, workers, mailbox = WAYS[sys.argv[1]], int(sys.argv[2]), int(sys.argv[3])
     tools = Tools.from_settings(load())
     load_libraries()
+    with tools.sessions() as session:
+        tools.catalogue.current(session, dt.date.today())  # a second's work that forks inherit
     slowness = max(1.0, warm_up(tools, mailbox) / IDLE_ROUND_S)
     gc.disable()  # lives are short; collecting would copy the pages that all workers share
     gc.freeze()

@@ -157,7 +157,7 @@ def look_at_ticket(watched: Watched, number: str) -> int:
         "document.querySelectorAll('details').forEach((d) => { d.open = true; });"
         "document.querySelectorAll('iframe').forEach((f) => { f.loading = 'eager'; });"
     )
-    frames = [frame for frame in page.frames[1:] if frame.name.startswith("formato-")]
+    frames = page.frames[1:]
     for frame in frames:
         frame.wait_for_url("**/formato", wait_until="load")
         assert frame.evaluate(AUDIT) == []

@@ -28,7 +28,7 @@ COMMAND = [
     "mail",
     "import",
 ]
-MANY = 1_000
+MANY = 2_000
 
 
 def run(settings: Settings, *arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
@@ -54,7 +54,9 @@ def mbox(path: Path, mails: list[bytes]) -> Path:
 
 
 @pytest.mark.timeout(600)
-def test_a_thousand_mails_come_in_once_though_the_import_is_killed_twice(desk: Desk, tmp_path: Path) -> None:
+def test_two_thousand_mails_come_in_once_though_the_import_is_killed_twice(
+    desk: Desk, tmp_path: Path
+) -> None:
     path = mbox(tmp_path / "años.mbox", [*realistic_mails(50), *map(small, range(MANY - 50))])
     for pass_ in ("after-import-commit@3", "before-filing-commit@9"):
         killed = run(desk.settings, path, HELPDESK_FAILPOINTS=pass_, HELPDESK_LEASE_S="1")
@@ -62,7 +64,7 @@ def test_a_thousand_mails_come_in_once_though_the_import_is_killed_twice(desk: D
     assert 0 < len(desk.ledger()) < MANY
     done = run(desk.settings, path, HELPDESK_LEASE_S="1")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"1,000 mails: [\d,]+ new, [\d,]+ known already\.", done.stdout)
+    assert re.search(r"2,000 mails: [\d,]+ new, [\d,]+ known already\.", done.stdout)
     rows, tickets = desk.ledger(), desk.tickets()
     assert len(rows) == len({row.sha256 for row in rows}) == MANY
     assert {row.state for row in rows} == {"filed"}
