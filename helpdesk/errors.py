@@ -46,10 +46,6 @@ class MailboxRefused(MailboxError):
     """The mailbox refused the user or the folder; trying again does not help until somebody mends it."""
 
 
-class AnswerFileError(HelpdeskError):
-    """A template answer's file cannot be used; the sentence names file and line."""
-
-
 class AnswerRefused(HelpdeskError):
     """A template answer cannot be used as written. `faults` holds a sentence for each field; nothing was kept."""
 

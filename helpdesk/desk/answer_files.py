@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 from helpdesk.desk.answers import (
     Answer,
     AnswerEvent,
+    add_version,
     approved_answers,
+    approved_texts,
     digest_of,
-    keep_files,
     lock_answers,
-    new_version,
-    next_version,
+    move,
+    note_event,
 )
 from helpdesk.desk.lifecycle import AnswerState
 from templates.answer import AnswerText
@@ -35,31 +36,24 @@ def import_answers(session: Session, texts: Iterable[AnswerText], now: dt.dateti
 
 
 def _import(session: Session, text_: AnswerText, now: dt.datetime) -> bool:
-    versions = list(
-        session.scalars(select(Answer).where(Answer.slug == text_.slug, Answer.language == text_.language))
-    )
-    if digest_of(text_) in _once_approved(session, versions):
+    if digest_of(text_) in _once_approved(session, text_.slug, text_.language):
         return False
-    for version in versions:
-        if version.status == AnswerState.APPROVED:
-            version.status = AnswerState.RETIRED.value
-            session.add(AnswerEvent(answer_id=version.id, at=now, kind="replaced", note="por un archivo"))
-    session.flush()
-    answer = new_version(text_, next_version(session, text_.slug, text_.language), AnswerState.APPROVED, now)
-    session.add(answer)
-    keep_files(session, answer, text_.attachments)
-    session.flush()
-    session.add(AnswerEvent(answer_id=answer.id, at=now, kind="imported"))
+    if (before := approved_texts(session, text_.slug).get(text_.language)) is not None:
+        move(session, before, AnswerState.RETIRED, "replaced", now, note="por un archivo")
+    answer = add_version(session, text_, AnswerState.APPROVED, now)
+    note_event(session, answer, "imported", now)
     return True
 
 
-def _once_approved(session: Session, versions: Iterable[Answer]) -> set[str]:
+def _once_approved(session: Session, slug: str, language: str) -> set[str]:
     """The texts that agents could send once; a draft that happens to say the same does not count."""
-    digests = {version.id: version.digest for version in versions}
-    query = select(AnswerEvent.answer_id).where(
-        AnswerEvent.answer_id.in_(digests), AnswerEvent.kind.in_(("approved", "imported"))
+    query = (
+        select(Answer.digest)
+        .join(AnswerEvent, AnswerEvent.answer_id == Answer.id)
+        .where(Answer.slug == slug, Answer.language == language)
+        .where(AnswerEvent.kind.in_(("approved", "imported")))
     )
-    return {digests[id_] for id_ in session.scalars(query)}
+    return set(session.scalars(query))
 
 
 def export_answers(session: Session, folder: Path) -> Iterator[Path]:

@@ -161,12 +161,15 @@ def approved_answers(session: Session) -> list[Answer]:
     return list(session.scalars(select(Answer).where(_APPROVED).order_by(Answer.title, Answer.id)))
 
 
+def approved_texts(session: Session, slug: str) -> dict[str, Answer]:
+    """The approved version of an answer in each language that it has."""
+    query = select(Answer).where(Answer.slug == slug, _APPROVED)
+    return {answer.language: answer for answer in session.scalars(query)}
+
+
 def approved_answer(session: Session, slug: str, language: str = LANGUAGES[0]) -> Answer | None:
     """The approved version of an answer, in this language or in the first one that there is."""
-    versions = {
-        answer.language: answer
-        for answer in session.scalars(select(Answer).where(Answer.slug == slug, _APPROVED))
-    }
+    versions = approved_texts(session, slug)
     return next((versions[name] for name in (language, *LANGUAGES) if name in versions), None)
 
 
@@ -211,39 +214,62 @@ def lock_answers(session: Session) -> None:
     session.execute(text("select pg_advisory_xact_lock(:number)"), {"number": _LOCK})
 
 
-def next_version(session: Session, slug: str, language: str) -> int:
-    """The number of the next version of an answer."""
-    newest = session.scalar(
-        select(func.max(Answer.version)).where(Answer.slug == slug, Answer.language == language)
-    )
-    return (newest or 0) + 1
-
-
-def new_version(text_: AnswerText, version: int, state: AnswerState, now: dt.datetime) -> Answer:
-    """A row for a text. Its files are stored apart (`keep_files`)."""
-    fields = (
-        "slug",
-        "language",
-        "title",
-        "line",
-        "topic",
-        "owner",
-        "body",
-        "public",
-        "valid_from",
-        "review_by",
-    )
-    return Answer(
-        **{name: getattr(text_, name) for name in fields},
-        source=list(text_.source),
-        keywords=list(text_.keywords),
-        questions=list(text_.questions),
-        version=version,
+def add_version(
+    session: Session, text_: AnswerText, state: AnswerState, now: dt.datetime, actor: User | None = None
+) -> Answer:
+    """Write a text as the next version of its answer."""
+    of_answer = (Answer.slug == text_.slug, Answer.language == text_.language)
+    newest = session.scalar(select(func.max(Answer.version)).where(*of_answer))
+    answer = Answer(
+        slug=text_.slug,
+        language=text_.language,
+        version=(newest or 0) + 1,
         status=state.value,
-        digest=digest_of(text_),
         created_at=now,
-        changed_at=now,
+        created_by_id=actor.id if actor else None,
     )
+    set_text(session, answer, text_, now)
+    session.add(answer)
+    session.flush()
+    return answer
+
+
+def set_text(session: Session, answer: Answer, text_: AnswerText, now: dt.datetime) -> None:
+    """Let a version say a text, files included; what names it stays."""
+    for name in ("title", "line", "topic", "owner", "valid_from", "review_by", "public", "body"):
+        setattr(answer, name, getattr(text_, name))
+    for name in ("source", "keywords", "questions"):
+        setattr(answer, name, list(getattr(text_, name)))
+    keep_files(session, answer, text_.attachments)
+    answer.digest, answer.changed_at = digest_of(text_), now
+
+
+def move(
+    session: Session,
+    answer: Answer,
+    state: AnswerState,
+    kind: str,
+    now: dt.datetime,
+    actor: User | None = None,
+    note: str = "",
+) -> None:
+    """Bring a version into another state, with a line in its history."""
+    answer.status, answer.changed_at = state.value, now
+    session.flush()
+    note_event(session, answer, kind, now, actor, note)
+
+
+def note_event(
+    session: Session,
+    answer: Answer,
+    kind: str,
+    now: dt.datetime,
+    actor: User | None = None,
+    note: str = "",
+) -> None:
+    """Add a line to the history of a version; without a person it is the catalogue's files that did it."""
+    user_id = actor.id if actor else None
+    session.add(AnswerEvent(answer_id=answer.id, at=now, kind=kind, user_id=user_id, note=note))
 
 
 def keep_files(session: Session, answer: Answer, files: Iterable[AttachedFile]) -> None:

@@ -6,6 +6,7 @@ Drafts can be changed; what is in review or was approved cannot: who wants anoth
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -14,12 +15,13 @@ from sqlalchemy.orm import Session
 from helpdesk.accounts.users import User
 from helpdesk.desk.answers import (
     Answer,
-    AnswerEvent,
+    add_version,
+    approved_texts,
     digest_of,
-    keep_files,
     lock_answers,
-    new_version,
-    next_version,
+    move,
+    note_event,
+    set_text,
     slug_exists,
 )
 from helpdesk.desk.lifecycle import ANSWER, AnswerState, check_can_move
@@ -28,10 +30,8 @@ from helpdesk.desk.words import ANSWER_FAULTS_ES
 from helpdesk.errors import AnswerRefused, NotAllowed, StaleAnswer
 from helpdesk.settings import LIMA
 from templates.answer import LANGUAGES, AnswerText, AttachedFile, faults_of
-from templates.differences import FIELDS
 
 BEING_WRITTEN = (AnswerState.DRAFT, AnswerState.IN_REVIEW)
-_LISTS = ("source", "keywords", "questions")
 
 
 def check_text(text: AnswerText) -> None:
@@ -95,12 +95,8 @@ def save(
     check_text(text)
     if text == answer.as_text():
         return
-    for name in (name for name in FIELDS if name != "attachments"):
-        value = getattr(text, name)
-        setattr(answer, name, list(value) if name in _LISTS else value)
-    keep_files(session, answer, text.attachments)
-    answer.digest, answer.changed_at = digest_of(text), now
-    _note(session, answer, "saved", now, actor)
+    set_text(session, answer, text, now)
+    note_event(session, answer, "saved", now, actor)
 
 
 def submit(session: Session, answer: Answer, *, now: dt.datetime, actor: User) -> None:
@@ -108,10 +104,10 @@ def submit(session: Session, answer: Answer, *, now: dt.datetime, actor: User) -
     _lock(session, answer)
     check_can_move(ANSWER, AnswerState(answer.status), AnswerState.IN_REVIEW)
     check_text(answer.as_text())
-    approved = _approved(session, answer)
+    approved = approved_beside(session, answer)
     if approved is not None and digest_of(approved.as_text()) == digest_of(answer.as_text()):
         raise AnswerRefused({"body": ANSWER_FAULTS_ES["unchanged"]})
-    _move(session, answer, AnswerState.IN_REVIEW, "submitted", now, actor)
+    move(session, answer, AnswerState.IN_REVIEW, "submitted", now, actor)
 
 
 def send_back(session: Session, answer: Answer, note: str, *, now: dt.datetime, actor: User) -> None:
@@ -120,7 +116,7 @@ def send_back(session: Session, answer: Answer, note: str, *, now: dt.datetime, 
     check_can_move(ANSWER, AnswerState(answer.status), AnswerState.DRAFT)
     if not note.strip():
         raise NotAllowed("Diga en una frase qué falta, para que pueda corregirse.")
-    _move(session, answer, AnswerState.DRAFT, "sent_back", now, actor, note.strip())
+    move(session, answer, AnswerState.DRAFT, "sent_back", now, actor, note.strip())
 
 
 def approve(session: Session, answer: Answer, *, now: dt.datetime, actor: User) -> None:
@@ -133,25 +129,21 @@ def approve(session: Session, answer: Answer, *, now: dt.datetime, actor: User) 
         raise AnswerRefused({"review_by": ANSWER_FAULTS_ES["overdue"]})
     _check_same_place(session, answer)
     _replace(session, answer, now, actor)
-    for other in _approved_elsewhere(session, answer):
+    for other in _approved_elsewhere(session, answer).values():
         if (other.line, other.topic) != (answer.line, answer.topic):
             _follow(session, other, answer, now, actor)
 
 
 def _replace(session: Session, answer: Answer, now: dt.datetime, actor: User) -> None:
-    if (before := _approved(session, answer)) is not None:
-        _move(
-            session, before, AnswerState.RETIRED, "replaced", now, actor, f"por la versión {answer.version}"
-        )
-        session.flush()
-    _move(session, answer, AnswerState.APPROVED, "approved", now, actor)
+    if (before := approved_beside(session, answer)) is not None:
+        note = f"por la versión {answer.version}"
+        move(session, before, AnswerState.RETIRED, "replaced", now, actor, note)
+    move(session, answer, AnswerState.APPROVED, "approved", now, actor)
 
 
 def _check_same_place(session: Session, answer: Answer) -> None:
     """Raise AnswerRefused for a translation that stands under another line or topic than the Spanish text."""
-    spanish = next(
-        (one for one in _approved_elsewhere(session, answer) if one.language == LANGUAGES[0]), None
-    )
+    spanish = _approved_elsewhere(session, answer).get(LANGUAGES[0])
     if spanish is not None and (spanish.line, spanish.topic) != (answer.line, answer.topic):
         raise AnswerRefused({"topic": ANSWER_FAULTS_ES["line_of_spanish"]})
 
@@ -166,19 +158,18 @@ def _follow(session: Session, other: Answer, answer: Answer, now: dt.datetime, a
     _replace(session, version, now, actor)
 
 
-def _approved_elsewhere(session: Session, answer: Answer) -> list[Answer]:
+def _approved_elsewhere(session: Session, answer: Answer) -> dict[str, Answer]:
     """The approved texts of an answer in other languages."""
-    query = select(Answer).where(
-        Answer.slug == answer.slug, Answer.language != answer.language, Answer.status == AnswerState.APPROVED
-    )
-    return list(session.scalars(query))
+    texts = approved_texts(session, answer.slug)
+    texts.pop(answer.language, None)
+    return texts
 
 
 def retire(session: Session, answer: Answer, note: str, *, now: dt.datetime, actor: User) -> None:
     """Take an approved version out of use, or throw a draft away. Nothing is deleted. Raises NotAllowed."""
     _lock(session, answer)
     check_can_move(ANSWER, AnswerState(answer.status), AnswerState.RETIRED)
-    _move(session, answer, AnswerState.RETIRED, "retired", now, actor, note.strip())
+    move(session, answer, AnswerState.RETIRED, "retired", now, actor, note.strip())
 
 
 def reviewed(session: Session, answer: Answer, until: dt.date, *, now: dt.datetime, actor: User) -> Answer:
@@ -197,17 +188,13 @@ def reviewed(session: Session, answer: Answer, until: dt.date, *, now: dt.dateti
     return version
 
 
-def add_file(answer: Answer, file: AttachedFile) -> AnswerText:
-    """The text of an answer with one file more, instead of one of the same name."""
-    text = answer.as_text()
-    others = tuple(one for one in text.attachments if one.name != file.name)
-    return replace(text, attachments=(*others, file))
-
-
-def without_file(answer: Answer, name: str) -> AnswerText:
-    """The text of an answer without one of its files."""
-    text = answer.as_text()
-    return replace(text, attachments=tuple(one for one in text.attachments if one.name != name))
+def files_after(
+    answer: Answer, added: Sequence[AttachedFile] = (), gone: Collection[str] = ()
+) -> tuple[AttachedFile, ...]:
+    """The files of an answer with some more, each instead of one of the same name, and without some."""
+    replaced = {file.name for file in added}.union(gone)
+    kept = (file for file in answer.as_text().attachments if file.name not in replaced)
+    return (*kept, *added)
 
 
 def waiting_for_review(session: Session) -> list[Answer]:
@@ -218,49 +205,18 @@ def waiting_for_review(session: Session) -> list[Answer]:
 
 def approved_beside(session: Session, answer: Answer) -> Answer | None:
     """The approved version that a proposal would replace."""
-    return _approved(session, answer)
-
-
-def _approved(session: Session, answer: Answer) -> Answer | None:
-    query = select(Answer).where(
-        Answer.slug == answer.slug,
-        Answer.language == answer.language,
-        Answer.status == AnswerState.APPROVED,
-        Answer.id != answer.id,
-    )
-    return session.scalar(query)
+    found = approved_texts(session, answer.slug).get(answer.language)
+    return None if found is answer else found
 
 
 def _add(
     session: Session, text: AnswerText, now: dt.datetime, actor: User, kind: str, note: str = ""
 ) -> Answer:
-    answer = new_version(text, next_version(session, text.slug, text.language), AnswerState.DRAFT, now)
-    answer.created_by_id = actor.id
-    session.add(answer)
-    keep_files(session, answer, text.attachments)
-    session.flush()
-    _note(session, answer, kind, now, actor, note)
+    answer = add_version(session, text, AnswerState.DRAFT, now, actor)
+    note_event(session, answer, kind, now, actor, note)
     return answer
 
 
 def _lock(session: Session, answer: Answer) -> None:
     session.flush()  # what is not written yet would be forgotten
     session.refresh(answer, with_for_update=True)
-
-
-def _move(
-    session: Session,
-    answer: Answer,
-    state: AnswerState,
-    kind: str,
-    now: dt.datetime,
-    actor: User,
-    note: str = "",
-) -> None:
-    answer.status, answer.changed_at = state.value, now
-    session.flush()
-    _note(session, answer, kind, now, actor, note)
-
-
-def _note(session: Session, answer: Answer, kind: str, now: dt.datetime, actor: User, note: str = "") -> None:
-    session.add(AnswerEvent(answer_id=answer.id, at=now, kind=kind, user_id=actor.id, note=note))

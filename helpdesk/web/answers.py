@@ -276,7 +276,7 @@ def save(answer_id: int) -> Response | tuple[str, int]:
     form = Form.from_request(request.form)
     now, me = utc_now(), agent()
     try:
-        text = text_from(replace(form, slug=row.slug, language=row.language), _files(row))
+        text = text_from(replace(form, slug=row.slug, language=row.language), _files_after(row))
         authoring.save(session(), row, text, seen=form.seen or now, now=now, actor=me)
         return _after_saving(row)
     except AnswerRefused as refusal:
@@ -288,14 +288,13 @@ def save(answer_id: int) -> Response | tuple[str, int]:
         return _editor(replace(form, seen=row.changed_at), row, {"": str(refusal)}), 409
 
 
-def _files(row: Answer) -> tuple[AttachedFile, ...]:
-    gone = set(request.form.getlist("quitar"))
-    kept = [AttachedFile(f.name, f.blob.content) for f in row.files if str(f.id) not in gone]
-    for upload in request.files.getlist("archivo"):
-        if upload.filename:
-            kept = [file for file in kept if file.name != upload.filename]
-            kept.append(AttachedFile(upload.filename, upload.read()))
-    return tuple(kept)
+def _files_after(row: Answer) -> tuple[AttachedFile, ...]:
+    """The files that the form leaves: without those that were ticked, with those that were chosen."""
+    ticked = set(request.form.getlist("quitar"))
+    uploads = (one for one in request.files.getlist("archivo") if one.filename)
+    added = {str(one.filename): AttachedFile(str(one.filename), one.read()) for one in uploads}
+    gone = [file.name for file in row.files if str(file.id) in ticked]
+    return authoring.files_after(row, tuple(added.values()), gone)
 
 
 def _after_saving(answer: Answer) -> Response | tuple[str, int]:

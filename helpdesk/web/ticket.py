@@ -47,7 +47,6 @@ from helpdesk.web.session import agent, catalogue, session
 
 ticket = Blueprint("ticket", __name__, url_prefix="/atenciones/<number>")
 
-KEY_CHARACTERS = 64
 MOST_ANSWERS = 6
 WANTED_CHARACTERS = 500
 

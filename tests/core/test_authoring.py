@@ -364,9 +364,9 @@ def test_only_the_approved_text_can_be_said_to_hold(life: Life) -> None:
 def test_files_are_added_replaced_by_name_and_taken_away(life: Life) -> None:
     answer = life.do(begin, TEXT)
     more, newer = AttachedFile("b.txt", b"dos"), AttachedFile(GUIDE.name, b"%PDF-1.7 tres")
-    assert authoring.add_file(answer, more).attachments == (GUIDE, more)
-    assert authoring.add_file(answer, newer).attachments == (newer,)
-    assert authoring.without_file(answer, GUIDE.name) == replace(TEXT, attachments=())
+    assert authoring.files_after(answer, [more]) == (GUIDE, more)
+    assert authoring.files_after(answer, [newer]) == (newer,)
+    assert authoring.files_after(answer, gone=[GUIDE.name]) == ()
 
 
 def test_favourites_are_everybody_s_own_and_twice_is_once(life: Life) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import select
 
 from helpdesk.accounts.users import User
 from helpdesk.db import utc_now
-from helpdesk.desk.answers import Answer, approved_answer, new_version, published
+from helpdesk.desk.answers import Answer, add_version, approved_answer, published
 from helpdesk.desk.lifecycle import AnswerState
 from helpdesk.desk.reply import letter_of, rendered_reply
 from helpdesk.desk.ticket import Ticket
@@ -51,7 +52,7 @@ def write(desk: Desk, state: AnswerState = AnswerState.APPROVED, **changes: Any)
         "body": "Sí, puede traer **caballos**.\n\n1. Pida el permiso.\n2. Guárdelo.",
     }
     with desk.sessions.begin() as session:
-        session.add(new_version(AnswerText(**{**given, **changes}), 1, state, utc_now()))
+        add_version(session, AnswerText(**{**given, **changes}), state, utc_now())
 
 
 def listed(page: str) -> list[str]:
@@ -134,9 +135,8 @@ def test_a_new_text_beside_the_approved_one_is_not_shown_before_it_is_approved(
     write(desk)
     with desk.sessions.begin() as session:
         old = session.scalars(select(Answer).where(Answer.slug == SLUG)).one().as_text()
-        draft = new_version(old, 2, AnswerState.IN_REVIEW, utc_now())
-        draft.body = draft.title = "Todavía no"
-        session.add(draft)
+        new = replace(old, body="Todavía no", title="Todavía no")
+        add_version(session, new, AnswerState.IN_REVIEW, utc_now())
     assert "Todavía no" not in stranger.get(PAGE).text + stranger.get(LINE).text
 
 
