@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
@@ -13,20 +13,17 @@ from helpdesk.accounts.users import Role
 from helpdesk.db import utc_now
 from helpdesk.desk.answer_uses import MissingAnswer, missing_answers
 from helpdesk.reports.answers import answer_figures as figures_of
+from helpdesk.web.period import PERIODS_DAYS, days_asked
 from helpdesk.web.session import agent, session
 
 answer_figures = Blueprint("answer_figures", __name__, url_prefix="/respuestas-medidas")
-
-PERIODS_DAYS = (7, 30, 90)
-DEFAULT_DAYS = 30
 
 
 @answer_figures.get("")
 @needs(Role.SUPERVISOR)
 def show() -> str:
     """The figures of a period and the list of what is missing."""
-    days = request.args.get("dias", DEFAULT_DAYS, type=int)
-    days = days if days in PERIODS_DAYS else DEFAULT_DAYS
+    days = days_asked()
     figures = figures_of(session(), since=utc_now() - dt.timedelta(days=days))
     return render_template(
         "answer_figures.html",

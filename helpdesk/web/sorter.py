@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask_babel import gettext
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response
@@ -18,12 +18,10 @@ from helpdesk.desk.lessons import Lesson, suspect_names
 from helpdesk.desk.models import SorterModel, active_model, bring_back, known_models
 from helpdesk.errors import NotAllowed
 from helpdesk.reports.sorting import sorting_figures
+from helpdesk.web.period import PERIODS_DAYS, days_asked
 from helpdesk.web.session import agent, session, settings
 
 sorter = Blueprint("sorter", __name__, url_prefix="/clasificador")
-
-PERIODS_DAYS = (7, 30, 90)
-DEFAULT_DAYS = 30
 
 
 def news() -> int:
@@ -43,8 +41,7 @@ def page_context() -> dict[str, object]:
 @needs(Role.SUPERVISOR)
 def show() -> str:
     """The figures of a period, the models, the last training."""
-    days = request.args.get("dias", DEFAULT_DAYS, type=int)
-    days = days if days in PERIODS_DAYS else DEFAULT_DAYS
+    days = days_asked()
     now, me = utc_now(), agent()
     seen_before = me.sorter_seen_at or me.created_at
     active = active_model(session())

@@ -11,20 +11,17 @@ from helpdesk.accounts.users import Role
 from helpdesk.clock.working_calendar import WorkingCalendar
 from helpdesk.db import utc_now
 from helpdesk.reports.response_times import first_response
+from helpdesk.web.period import PERIODS_DAYS, days_asked
 from helpdesk.web.session import session, settings
 
 supervisor = Blueprint("supervisor", __name__, url_prefix="/tablero")
-
-PERIODS_DAYS = (7, 30, 90)
-DEFAULT_DAYS = 30
 
 
 @supervisor.get("")
 @needs(Role.SUPERVISOR)
 def show() -> str:
     """First-response times by line, in office hours or by the clock on the wall."""
-    days = request.args.get("dias", DEFAULT_DAYS, type=int)
-    days = days if days in PERIODS_DAYS else DEFAULT_DAYS
+    days = days_asked()
     natural = request.args.get("horas") == "corridas"
     now, office = utc_now(), settings()
     calendar = None if natural else WorkingCalendar(office.office_opens, office.office_closes)
