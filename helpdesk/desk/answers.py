@@ -173,6 +173,12 @@ def approved_answer(session: Session, slug: str, language: str = LANGUAGES[0]) -
     return next((versions[name] for name in (language, *LANGUAGES) if name in versions), None)
 
 
+def count_overdue(session: Session, today: dt.date) -> int:
+    """How many approved texts should have been reviewed before today."""
+    query = select(func.count()).select_from(Answer).where(_APPROVED, Answer.review_by < today)
+    return session.scalar(query) or 0
+
+
 def published(today: dt.date) -> tuple[ColumnElement[bool], ...]:
     """The conditions under which anybody may read an answer."""
     return (_APPROVED, Answer.public.is_(True), Answer.valid_from <= today)

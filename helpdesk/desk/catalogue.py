@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -44,6 +45,13 @@ class Known:
     def search(self) -> Search:
         """The search; a worker never asks for it."""
         return search_of(self.candidates)
+
+    def rows(self, session: Session, wanted: Iterable[tuple[str, str]]) -> list[Answer]:
+        """The rows of these slugs and languages, in order; without those that are not approved any more."""
+        ids = [self.ids[key] for key in wanted if key in self.ids]
+        found = select(Answer).where(Answer.id.in_(ids), Answer.status == AnswerState.APPROVED)
+        rows = {row.id: row for row in session.scalars(found)}
+        return [rows[id_] for id_ in ids if id_ in rows]
 
 
 class Catalogue:

@@ -24,7 +24,7 @@ from helpdesk.desk.answers import (
     Answer,
     AnswerFile,
     approved_answer,
-    approved_answers,
+    count_overdue,
     favourites_of,
     is_behind,
     set_favourite,
@@ -44,7 +44,7 @@ from templates.placeholders import PLACEHOLDERS
 
 answers = Blueprint("answers", __name__, url_prefix="/respuestas")
 
-FOUND = 12
+FOUND, LISTED = 12, 50
 SEARCHED = 100
 # A shorter name is a word of many sentences.
 NAME_LETTERS = 4
@@ -86,15 +86,13 @@ def show() -> str:
         states=STATES,
         today=today(),
         favourites=favourites_of(session(), agent()),
-        overdue=sum(row.is_stale(today()) for row in approved_answers(session())),
+        overdue=count_overdue(session(), today()),
     )
 
 
 def _found(query: str) -> list[Answer]:
     known = catalogue().current(session(), today())
-    found = known.search.find(query, limit=50)
-    rows = [approved_answer(session(), hit.slug, hit.language) for hit in found]
-    return [row for row in rows if row is not None]
+    return known.rows(session(), ((hit.slug, hit.language) for hit in known.search.find(query, limit=LISTED)))
 
 
 def _in_state(state: str) -> list[Answer]:
@@ -111,20 +109,21 @@ def search() -> str:
     """What the palette shows: the answers that hold the words, or, without any, favourites and the last ones."""
     query, number = request.args.get("q", "").strip()[:SEARCHED], request.args.get("atencion", "")
     language = request.args.get("idioma", LANGUAGES[0])
+    known, favourites = catalogue().current(session(), today()), favourites_of(session(), agent())
     if query:
-        found = catalogue().current(session(), today()).search.find(query, language=language, limit=FOUND)
+        found = known.search.find(query, language=language, limit=FOUND)
         wanted = [(hit.slug, hit.language) for hit in found]
     else:
-        slugs = [*sorted(favourites_of(session(), agent())), *recent_slugs(session(), agent())]
-        wanted = [(slug, language) for slug in dict.fromkeys(slugs)][:FOUND]
-    rows = [approved_answer(session(), slug, of) for slug, of in wanted]
+        slugs = dict.fromkeys([*sorted(favourites), *recent_slugs(session(), agent())])
+        kept = [slug for slug in slugs if slug in known.index.slugs][:FOUND]
+        wanted = [(slug, known.index.in_language(slug, language).language) for slug in kept]
     return render_template(
         "answers/_hits.html",
-        rows=[row for row in rows if row is not None],
+        rows=known.rows(session(), wanted),
         query=query,
         number=number,
         today=today(),
-        favourites=favourites_of(session(), agent()),
+        favourites=favourites,
     )
 
 

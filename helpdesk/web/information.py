@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, abort, render_template, request
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 
 from classifier import LINES, NONE
 from helpdesk.desk.answers import Answer, published
@@ -41,13 +41,13 @@ def language_asked() -> str:
 def show() -> str:
     """The lines, and what a search found in all of them."""
     query, language = request.args.get("q", "").strip()[:SEARCHED], language_asked()
-    found = catalogue().current(session(), today()).search.find(query, language=language, limit=FOUND)
-    public = {(row.slug, row.language): row for row in _published()}
-    rows = [public[hit.slug, hit.language] for hit in found if (hit.slug, hit.language) in public]
-    counts = {
-        line: sum(row.line == line and row.language == language for row in public.values())
-        for line in ADDRESSES
-    }
+    known = catalogue().current(session(), today())
+    found = known.search.find(query, language=language, limit=FOUND)
+    rows = [row for row in known.rows(session(), ((hit.slug, hit.language) for hit in found)) if row.public]
+    counted = select(Answer.line, func.count()).where(*published(today()), Answer.language == language)
+    counts = dict.fromkeys(ADDRESSES, 0)
+    for line, count in session().execute(counted.group_by(Answer.line)):
+        counts[line] = count
     return render_template(
         "information/start.html",
         lines=(*LINES, NONE),
@@ -63,7 +63,7 @@ def show() -> str:
 def of_line(line: str) -> str:
     """The answers of a line, by topic."""
     name, language = LINE_OF.get(line) or abort(404), language_asked()
-    rows = [row for row in _published() if row.line == name and row.language == language]
+    rows = _published(Answer.line == name, Answer.language == language)
     return render_template(
         "information/line.html", line=name, rows=rows, language=language, languages=LANGUAGES
     )
@@ -73,16 +73,10 @@ def of_line(line: str) -> str:
 def answer(line: str, slug: str) -> str:
     """One answer, with its source and until when it was reviewed."""
     name, language = LINE_OF.get(line) or abort(404), language_asked()
-    versions = {row.language: row for row in _published(slug) if row.line == name}
+    versions = {row.language: row for row in _published(Answer.slug == slug, Answer.line == name)}
     row = versions.get(language) or next(iter(versions.values()), None) or abort(404)
-    near = [
-        other
-        for other in _published()
-        if other.topic == row.topic
-        and other.line == row.line
-        and other.language == row.language
-        and other.slug != slug
-    ]
+    alike = (Answer.line == row.line, Answer.topic == row.topic, Answer.language == row.language)
+    near = _published(*alike, Answer.slug != slug)
     return render_template(
         "information/answer.html",
         answer=row,
@@ -93,8 +87,6 @@ def answer(line: str, slug: str) -> str:
     )
 
 
-def _published(slug: str | None = None) -> list[Answer]:
-    query = select(Answer).where(*published(today())).order_by(Answer.topic, Answer.title)
-    if slug:
-        query = query.where(Answer.slug == slug)
-    return list(session().scalars(query))
+def _published(*which: ColumnElement[bool]) -> list[Answer]:
+    query = select(Answer).where(*published(today()), *which)
+    return list(session().scalars(query.order_by(Answer.topic, Answer.title)))
