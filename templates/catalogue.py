@@ -62,8 +62,9 @@ def read_answers(folder: Path = ANSWERS) -> Reading:
     faults: list[str] = []
     for path in answer_files(folder):
         try:
-            answer = read_answer(path)
-            _check_among(_read(path), answer, answers)
+            file = _read(path)
+            answer = _answer_of(file)
+            _check_among(file, answer, answers)
         except CatalogueError as error:
             faults.append(str(error))
         else:
@@ -85,7 +86,10 @@ def _check_among(
 
 def read_answer(path: Path) -> AnswerText:
     """One answer file. Raises CatalogueError."""
-    file = _read(path)
+    return _answer_of(_read(path))
+
+
+def _answer_of(file: _File) -> AnswerText:
     answer = AnswerText(
         slug=_text(file, "slug"),
         title=_text(file, "title"),
@@ -119,8 +123,8 @@ def write_answer(folder: Path, answer: AnswerText) -> Path:
     path = folder / answer.line / file_name(answer.slug, answer.language)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(as_file(answer), encoding="utf-8")
+    beside = _beside(path)
     for file in answer.attachments:
-        beside = _beside(path)
         beside.mkdir(exist_ok=True)
         (beside / file.name).write_bytes(file.content)
     return path

@@ -33,11 +33,16 @@ class Offered:
     """What was offered for one message, seen, and decided about."""
 
     line: str
-    ranks: dict[int, str]  # rank → outcome
+    ranks: dict[int, tuple[str, str]]  # rank → slug and outcome
+
+    @property
+    def none_fitted(self) -> bool:
+        """Whether an agent discarded all of it."""
+        return all(outcome == Outcome.DISCARDED for _, outcome in self.ranks.values())
 
     def hit(self, most: int) -> bool:
         """Whether one of the first `most` went out."""
-        return any(rank <= most and outcome in _SENT for rank, outcome in self.ranks.items())
+        return any(rank <= most and outcome in _SENT for rank, (_, outcome) in self.ranks.items())
 
 
 _SENT = (Outcome.USED, Outcome.EDITED)
@@ -110,20 +115,21 @@ def answer_figures(session: Session, *, since: dt.datetime) -> Figures:
     lines = [row for row in lines if row.line != UNSORTED or row.offered or row.replies]
     return Figures(
         [*lines, _line("all", offered, replies)],
-        _answers(session, since, replies),
+        _answers(session, offered, replies),
         approved_without_use(session, since),
     )
 
 
 def _offered(session: Session, since: dt.datetime) -> list[Offered]:
     query = (
-        select(Suggestion.message_id, Ticket.line, Suggestion.rank, Suggestion.outcome)
+        select(Suggestion.message_id, Ticket.line, Suggestion.rank, Answer.slug, Suggestion.outcome)
         .join(Ticket, Ticket.id == Suggestion.ticket_id)
+        .join(Answer, Answer.id == Suggestion.answer_id)
         .where(Suggestion.shown_at.is_not(None), Suggestion.outcome_at >= since)
     )
     found: dict[int, Offered] = {}
-    for message_id, line, rank, outcome in session.execute(query):
-        found.setdefault(message_id, Offered(line or UNSORTED, {})).ranks[rank] = str(outcome)
+    for message_id, line, rank, slug, outcome in session.execute(query):
+        found.setdefault(message_id, Offered(line or UNSORTED, {})).ranks[rank] = (slug, str(outcome))
     return list(found.values())
 
 
@@ -160,7 +166,7 @@ def _line(line: str, offered: Iterable[Offered], replies: Iterable[_Reply]) -> L
         offered=len(seen),
         hit_1=_share(sum(one.hit(1) for one in seen), len(seen)),
         hit_3=_share(sum(one.hit(3) for one in seen), len(seen)),
-        none_fitted=sum(all(outcome == Outcome.DISCARDED for outcome in one.ranks.values()) for one in seen),
+        none_fitted=sum(one.none_fitted for one in seen),
         replies=len(sent),
         with_answer=len(helped),
         edit_share=_mean([one.edit_share for one in helped if one.edit_share is not None]),
@@ -169,15 +175,11 @@ def _line(line: str, offered: Iterable[Offered], replies: Iterable[_Reply]) -> L
     )
 
 
-def _answers(session: Session, since: dt.datetime, replies: Sequence[_Reply]) -> list[AnswerFigures]:
-    query = (
-        select(Answer.slug, Suggestion.outcome)
-        .join(Answer, Answer.id == Suggestion.answer_id)
-        .where(Suggestion.shown_at.is_not(None), Suggestion.outcome_at >= since)
-    )
+def _answers(session: Session, offered: Iterable[Offered], replies: Sequence[_Reply]) -> list[AnswerFigures]:
     outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for slug, outcome in session.execute(query):
-        outcomes[slug][str(outcome)] += 1
+    for one in offered:
+        for slug, outcome in one.ranks.values():
+            outcomes[slug][outcome] += 1
     sent: defaultdict[str, list[_Reply]] = defaultdict(list)
     for reply in replies:
         for slug in reply.slugs:
