@@ -7,7 +7,6 @@ In: the order of the questions, and the rows that each answer writes. Not in: wh
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 
 from sqlalchemy import func, select
 
@@ -22,7 +21,7 @@ from helpdesk.desk.message import Direction, Message, snippet, words_of_mail
 from helpdesk.desk.notices import acknowledge
 from helpdesk.desk.outbox import hold_scheduled
 from helpdesk.desk.sorting import mark_if_urgent, sort
-from helpdesk.desk.suggestions import reading_of, suggest, withdraw
+from helpdesk.desk.suggestions import as_decided, reading_of, suggest, withdraw
 from helpdesk.desk.threading import Thread, find_thread
 from helpdesk.desk.ticket import Event, Ticket, change_status, link, record
 from helpdesk.desk.words import PARSER_REASONS_ES
@@ -136,11 +135,8 @@ def _join(group: Group, thread: Thread, raw: RawMail, item: Item, automatic: str
 def _suggest_again(group: Group, ticket: Ticket, message: Message, item: Item) -> None:
     """Offer what answers the new message; what was offered for the one before it goes."""
     withdraw(group.session, ticket)
-    decided = ticket.line if ticket.line_by_agent else None
-    reading = replace(reading_of(item.prediction), decided=decided)
-    suggest(
-        group.session, ticket, message, reading, group.catalogue, group.now, language=item.parsed.language
-    )
+    reading, language = as_decided(ticket, reading_of(item.prediction)), item.parsed.language
+    suggest(group.session, ticket, message, reading, group.catalogue, group.now, language=language)
 
 
 def _open_again(group: Group, ticket: Ticket, message: Message, raw: RawMail) -> None:

@@ -85,12 +85,18 @@ def reading_of(prediction: classifier.Prediction | None) -> Reading:
 
 
 def reading_on(ticket: Ticket, prediction: Prediction | None) -> Reading:
-    """The same from the stored prediction; an agent's word on the line rules out the topics of other lines."""
-    lines: dict[str, float] = dict(prediction.probabilities) if prediction else {}
-    topics = dict(prediction.also.get("topic", {}).get("likely", [])) if prediction else {}
+    """The same from the stored prediction, with an agent's word on the line."""
+    if prediction is None:
+        return as_decided(ticket, Reading())
+    topics = dict(prediction.also.get("topic", {}).get("likely", []))
+    return as_decided(ticket, Reading(dict(prediction.probabilities), topics))
+
+
+def as_decided(ticket: Ticket, reading: Reading) -> Reading:
+    """A reading after an agent decided the ticket's line: it is certain, and rules out the topics of other lines."""
     if not (ticket.line_by_agent and ticket.line):
-        return Reading(lines, topics)
-    within = {topic: share for topic, share in topics.items() if LINE_OF.get(topic) == ticket.line}
+        return reading
+    within = {topic: share for topic, share in reading.topics.items() if LINE_OF.get(topic) == ticket.line}
     whole = sum(within.values())
     return Reading(
         {label: float(label == ticket.line) for label in (*LINES, NONE)},
