@@ -21,7 +21,8 @@ from sqlalchemy import func, select
 
 from helpdesk.accounts.users import find_user
 from helpdesk.db import Sessions, utc_now
-from helpdesk.desk.reply import Draft, letter_of, send_reply
+from helpdesk.desk.letters import letter_of
+from helpdesk.desk.reply import Draft, send_reply
 from helpdesk.desk.suggestions import suggestions_of
 from helpdesk.desk.ticket import Requester, Ticket
 from helpdesk.settings import Settings

@@ -1,9 +1,8 @@
-"""The agent's side of the talk: replies with an undo window, internal notes, drafts from answers."""
+"""The agent's side of the talk: replies with an undo window, and internal notes."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,24 +11,27 @@ from sqlalchemy.orm import Session
 
 from helpdesk.accounts.users import User
 from helpdesk.desk import outbox
-from helpdesk.desk.answer_uses import AnswerUse, edit_share
+from helpdesk.desk.answer_uses import AnswerUse
 from helpdesk.desk.answers import Answer, AnswerFile, approved_answer
 from helpdesk.desk.files import attach_copies
+from helpdesk.desk.letters import (
+    LOCALES,
+    changed_share,
+    files_of,
+    language_of_letter,
+    rendered_reply,
+    reply_subject,
+)
 from helpdesk.desk.lifecycle import OutgoingState, TicketStatus
 from helpdesk.desk.message import Direction, Message, last_public_message
 from helpdesk.desk.outbox import Outgoing
-from helpdesk.desk.suggestions import Sending, language_of, note_sent, note_undone
+from helpdesk.desk.suggestions import Sending, note_sent, note_undone
 from helpdesk.desk.ticket import Event, Participant, Ticket, assign, change_status, lock_ticket, record
-from helpdesk.desk.words import LINES_ES
 from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply
-from helpdesk.mail.compose import HEADER_CHARACTERS, Enclosure, Letter, Person, build
+from helpdesk.mail.compose import Enclosure, Letter, Person, build
 from helpdesk.mail.tokens import make_message_id, plus_address
 from helpdesk.settings import LIMA, Settings
-from templates.answer import LANGUAGES
-from templates.catalogue import read_notice
-from templates.letter import Composed, Part, compose, section
-from templates.placeholders import fill, unfilled
-from templates.rendering import Rendered, render
+from templates.placeholders import unfilled
 
 # A page that was open for longer was not only written on.
 WRITING_AT_MOST = dt.timedelta(hours=1)
@@ -40,11 +42,6 @@ MOST_COPIES = 50
 SCHEDULE_AT_MOST = dt.timedelta(days=90)
 # Of several answers together: base64 adds a third, and many a mailbox takes no more than 10 MB.
 MOST_ATTACHED_BYTES = 7_000_000
-LOCALES = {"es": "es-PE", "en": "en", "pt": "pt-BR"}
-
-_NOT_IN_NAMES = re.compile(r"[^\w\s'’.,&-]|_")
-_DOTTED = re.compile(r"\.(?=\w)")  # evil.example would become a link
-
 
 AnswerKey = tuple[str, str]
 
@@ -82,72 +79,10 @@ def chosen_copies(people: Sequence[Participant], draft: Draft) -> set[str]:
     return {person.address for person in people} if len(people) <= PRESELECTED_COPIES else set()
 
 
-def facts(ticket: Ticket, agent: User, now: dt.datetime) -> dict[str, str]:
-    """What the placeholders stand for on this ticket; what is not known stays for the agent to fill in."""
-    name = plain_name(ticket.requester.name) if ticket.requester else ""
-    return {
-        "nombre": name,
-        "numero": ticket.number,
-        "agente": agent.name,
-        "linea": LINES_ES.get(ticket.line or "", ""),
-        "fecha": now.astimezone(LIMA).strftime("%d/%m/%Y"),
-    }
-
-
-def plain_name(name: str) -> str:
-    """A sender's name without anything that Markdown or a link finder would read as more than a name."""
-    return " ".join(_DOTTED.sub(". ", _NOT_IN_NAMES.sub(" ", name)).split())
-
-
-def letter_of(
-    answers: Sequence[Answer], ticket: Ticket, agent: User, now: dt.datetime, *, grown: bool = False
-) -> Composed:
-    """A letter with these answers, with everything known filled in; `grown`: they were put in one after the other."""
-    language = answers[0].language if answers else language_of(ticket)
-    parts = [Part(answer.title, answer.body) for answer in answers]
-    return compose(parts, language, facts(ticket, agent, now), grown=grown)
-
-
-def changed_share(
-    answers: Sequence[Answer], text: str, ticket: Ticket, agent: User, now: dt.datetime
-) -> float:
-    """Which part of a letter was changed since its answers were put in, whichever way they were."""
-    letters = [letter_of(answers, ticket, agent, now, grown=grown).text for grown in (False, True)]
-    return min(edit_share(letter, text) for letter in letters)
-
-
-def section_of(answer: Answer, ticket: Ticket, agent: User, now: dt.datetime) -> str:
-    """An answer as it goes into a letter that is there already."""
-    return section(Part(answer.title, answer.body), answer.language, facts(ticket, agent, now))
-
-
 def answers_in(session: Session, draft: Draft) -> list[Answer]:
     """The answers that were put into a draft, as far as they are still approved."""
     found = (approved_answer(session, slug, language) for slug, language in draft.answers)
     return [answer for answer in found if answer is not None]
-
-
-def files_of(answers: Sequence[Answer]) -> list[AnswerFile]:
-    """The files that may go along with a reply."""
-    return [file for answer in answers for file in answer.files]
-
-
-def language_of_letter(answers: Sequence[Answer]) -> str:
-    """The language of a letter: that of its first answer; what an agent writes alone is taken for Spanish."""
-    return answers[0].language if answers else LANGUAGES[0]
-
-
-def rendered_reply(ticket: Ticket, text: str, language: str = LANGUAGES[0]) -> Rendered:
-    """Exactly what the citizen gets: the agent's text and the footer."""
-    footer = fill(read_notice("footer", language).body, {"numero": ticket.number})
-    return render(f"{text.strip()}\n\n{footer}", title=reply_subject(ticket), language=LOCALES[language])
-
-
-def reply_subject(ticket: Ticket) -> str:
-    """The subject of our replies: the requester's, cut so that the number has its place behind it."""
-    number = f" [{ticket.number}]"
-    subject = f"Re: {ticket.subject.removeprefix('Re: ') or 'Su consulta'}"
-    return subject[: HEADER_CHARACTERS - len(number)].rstrip() + number
 
 
 def check_sendable(session: Session, ticket: Ticket, draft: Draft, now: dt.datetime) -> str:
@@ -233,11 +168,11 @@ def send_reply(
     recipient = check_sendable(session, ticket, draft, now)
     copies = checked_copies(ticket, draft, settings)
     answers = answers_in(session, draft)
-    message = _message(session, ticket, draft, recipient, answers, agent=agent, settings=settings, now=now)
+    language = language_of_letter(answers)
+    message = _message(session, ticket, draft, recipient, language, agent=agent, settings=settings, now=now)
     message.cc = [person.address for person in copies]
     files = checked_files(answers, draft)
     attach_copies(session, message, files)
-    language = LOCALES[language_of_letter(answers)]
     outgoing = _outgoing(ticket, message, copies, files, draft, settings, now, language)
     session.add_all(outgoing)
     session.flush()
@@ -262,7 +197,7 @@ def _message(
     ticket: Ticket,
     draft: Draft,
     recipient: str,
-    answers: Sequence[Answer],
+    language: str,
     *,
     agent: User,
     settings: Settings,
@@ -270,7 +205,7 @@ def _message(
 ) -> Message:
     answered = last_public_message(session, ticket, by_people=True)
     chain = [*answered.references, answered.message_id] if answered else []
-    rendered = rendered_reply(ticket, draft.text, language_of_letter(answers))
+    rendered = rendered_reply(ticket, draft.text, language)
     message = Message(
         ticket_id=ticket.id,
         direction=Direction.OUTBOUND.value,
@@ -323,7 +258,7 @@ def _letter(
         html=message.html,
         message_id=message.message_id,
         at=date,
-        language=language,
+        language=LOCALES[language],
         cc=tuple(Person(person.address, person.name) for person in copies),
         reply_to=own_way_back,
         in_reply_to=message.references[-1] if message.references else None,

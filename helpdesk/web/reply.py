@@ -14,7 +14,7 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from helpdesk.db import utc_now
-from helpdesk.desk import outbox
+from helpdesk.desk import letters, outbox
 from helpdesk.desk import reply as replies
 from helpdesk.desk.message import Message
 from helpdesk.desk.outbox import Outgoing
@@ -111,7 +111,7 @@ def preview(number: str) -> FlaskResponse:
     """The reply as it will arrive, in a frame that can do nothing; nothing is stored."""
     row, written = found(number), _draft_from_form()
     answers = replies.answers_in(session(), written)
-    rendered = replies.rendered_reply(row, written.text, replies.language_of_letter(answers))
+    rendered = letters.rendered_reply(row, written.text, letters.language_of_letter(answers))
     page = FlaskResponse(rendered.html)
     page.headers["Content-Security-Policy"] = OWN_MAIL_CSP
     return page
@@ -135,7 +135,7 @@ def composer_facts(row: Ticket, draft: Draft) -> dict[str, Any]:
         "chosen": replies.chosen_copies(people, draft),
         "many": len(people) > replies.PRESELECTED_COPIES,
         "held": replies.held_reply(session(), row),
-        "files": replies.files_of(replies.answers_in(session(), draft)),
+        "files": letters.files_of(replies.answers_in(session(), draft)),
         "hour": field(draft.send_at),
         "earliest": field(now),
         "latest": field(now + replies.SCHEDULE_AT_MOST),

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from helpdesk.accounts.users import User, assignable_users
 from helpdesk.db import utc_now
+from helpdesk.desk import letters
 from helpdesk.desk import reply as replies
 from helpdesk.desk.answers import Answer, approved_answer
 from helpdesk.desk.joining import links_of, undoable
@@ -110,10 +111,10 @@ def show(number: str) -> str:
     slugs, taken_back = request.args.getlist("respuesta")[:MOST_ANSWERS], row_id(request.args, "retomar")
     text, answers = "", [answer_for(row, slug) for slug in dict.fromkeys(slugs)]
     keys = tuple((answer.slug, answer.language) for answer in answers)
-    files = tuple(file.id for file in replies.files_of(answers))
+    files = tuple(file.id for file in letters.files_of(answers))
     undone = session().get(Message, taken_back) if taken_back else None
     if answers:
-        text = replies.letter_of(answers, row, agent(), now).text
+        text = letters.letter_of(answers, row, agent(), now).text
     elif undone is not None and undone.undone_at and undone.ticket_id == row.id:
         text, (keys, files) = undone.new_text, replies.parts_of(session(), undone)
     return ticket_page(row, Draft(text, secrets.token_hex(16), answers=keys, files=files, opened_at=now))
@@ -129,12 +130,12 @@ def draft(number: str, slug: str) -> dict[str, Any]:
     """An answer, filled in for this ticket: the whole letter, or what goes into one that is there already."""
     row, now = found(number), utc_now()
     answer = answer_for(row, slug)
-    letter = replies.letter_of([answer], row, agent(), now)
+    letter = letters.letter_of([answer], row, agent(), now)
     return {
         "key": f"{answer.slug}.{answer.language}",
         "letter": letter.text,
         "cursor": letter.cursor,
-        "section": replies.section_of(answer, row, agent(), now),
+        "section": letters.section_of(answer, row, agent(), now),
         "files": [{"id": file.id, "name": file.name} for file in answer.files],
     }
 

@@ -17,9 +17,10 @@ from helpdesk.desk.answer_files import import_answers
 from helpdesk.desk.answer_uses import AnswerUse, edit_share, missing_answers, past_uses, recent_slugs, uses_of
 from helpdesk.desk.answers import Answer, approved_answer
 from helpdesk.desk.catalogue import Catalogue
+from helpdesk.desk.letters import files_of, letter_of, section_of
 from helpdesk.desk.message import Message
 from helpdesk.desk.outbox import Outgoing
-from helpdesk.desk.reply import MOST_ATTACHED_BYTES, Draft, files_of, letter_of, section_of, undo_reply
+from helpdesk.desk.reply import MOST_ATTACHED_BYTES, Draft, undo_reply
 from helpdesk.desk.suggestions import (
     Suggestion,
     language_of,

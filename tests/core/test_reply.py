@@ -11,18 +11,10 @@ from sqlalchemy import select
 from helpdesk.accounts.users import User
 from helpdesk.db import utc_now
 from helpdesk.desk.answers import approved_answer
+from helpdesk.desk.letters import letter_of, plain_name
 from helpdesk.desk.lifecycle import OutgoingState, TicketStatus
 from helpdesk.desk.outbox import Outgoing
-from helpdesk.desk.reply import (
-    Draft,
-    add_note,
-    chosen_copies,
-    letter_of,
-    may_get_copies,
-    plain_name,
-    send_reply,
-    undo_reply,
-)
+from helpdesk.desk.reply import Draft, add_note, chosen_copies, may_get_copies, send_reply, undo_reply
 from helpdesk.desk.threading import numbers_in
 from helpdesk.desk.ticket import Ticket
 from helpdesk.errors import NotAllowed, ReplyRefused, StaleReply

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from helpdesk.accounts.users import User
 from helpdesk.db import utc_now
 from helpdesk.desk.answers import Answer, add_version, approved_answer, published
+from helpdesk.desk.letters import letter_of, rendered_reply
 from helpdesk.desk.lifecycle import AnswerState
-from helpdesk.desk.reply import letter_of, rendered_reply
 from helpdesk.desk.ticket import Ticket
 from helpdesk.web.answers import today
 from helpdesk.web.information import ADDRESSES
