@@ -109,7 +109,8 @@ def _boundary(letter: Letter) -> str:
 
 def _mixed(letter: Letter) -> bytes:
     """The text, and the files behind it (RFC 2046, 5.1.3; names as RFC 2231 says). Base64 holds no "=_" or "--"."""
-    boundary = f"{_boundary(letter)}_m"
+    # Not one of them may begin with the other (RFC 2046, 5.1.2).
+    boundary = _boundary(letter).replace("=_", "=_m.", 1)
     parts = [_alternatives(letter), *(_enclosed(file) for file in letter.files)]
     opening = f'Content-Type: multipart/mixed; boundary="{boundary}"\r\n\r\n'.encode("ascii")
     between = f"--{boundary}\r\n".encode("ascii")
