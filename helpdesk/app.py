@@ -10,17 +10,20 @@ from flask import Flask, render_template, request, session
 from flask_babel import Babel
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from helpdesk.accounts.sign_in import init_sign_in
 from helpdesk.accounts.users import check_no_demo_users
+from helpdesk.certificates import tables
 from helpdesk.cli import main as command_line
 from helpdesk.db import WEB_STATEMENT_MS, check_schema, driver_url, engine_options, open_engine, open_sessions
-from helpdesk.desk import tables
 from helpdesk.desk.catalogue import Catalogue
 from helpdesk.embedded import database_url
 from helpdesk.settings import Settings, load
 from helpdesk.web.answer_figures import answer_figures
 from helpdesk.web.answers import answers
+from helpdesk.web.constancia import constancia
+from helpdesk.web.filed import filed
 from helpdesk.web.formats import init_formats
 from helpdesk.web.guard import init_guard
 from helpdesk.web.health import health
@@ -33,13 +36,20 @@ from helpdesk.web.queue import queue
 from helpdesk.web.reply import reply
 from helpdesk.web.sending import sending
 from helpdesk.web.session import CATALOGUE, SETTINGS, db
+from helpdesk.web.session import settings as web_settings
 from helpdesk.web.sorter import sorter
 from helpdesk.web.supervisor import supervisor
 from helpdesk.web.ticket import ticket
+from helpdesk.web.verification import verification
+from helpdesk.web.writing import writing
 
 BLUEPRINTS = (
     health,
     information,
+    constancia,
+    writing,
+    filed,
+    verification,
     queue,
     ticket,
     joining,
@@ -66,9 +76,17 @@ ERRORS = {
     413: "Lo enviado es demasiado grande.",
     500: "Algo falló de nuestro lado. Lo que ya estaba guardado sigue guardado.",
 }
+# Where people go who have no account, and the page that tells them of an error.
+PUBLIC_PLACES = {
+    "/informacion": "information/error.html",
+    "/constancia/": "constancia/error.html",
+    "/v/": "constancia/error.html",
+}
 PUBLIC_ERRORS = {
     400: "La página no entendió el pedido. Vuelva al inicio e intente de nuevo.",
     404: "No encontramos esa página. Busque con otras palabras, o vuelva al inicio.",
+    413: "El archivo es demasiado grande: se aceptan hasta 5 MB. Vuelva atrás y envíe uno más ligero.",
+    429: "Hubo muchos intentos desde su conexión. Espere un minuto e intente de nuevo.",
     500: "Algo falló de nuestro lado. Intente de nuevo en unos minutos.",
 }
 
@@ -95,6 +113,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.extensions[SETTINGS] = settings
     app.extensions[CATALOGUE] = Catalogue()
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     db.init_app(app)
     Babel(app)
     init_sign_in(app, db, settings)
@@ -127,11 +148,10 @@ def error_page(error: HTTPException) -> tuple[str, int]:
     """Every error as a page with a sentence; nothing of the request is echoed (T75)."""
     db.session.rollback()  # what failed must not fail again while the page is made
     code = error.code or 500
-    if request.path.startswith(
-        information.url_prefix or "/"
-    ):  # who reads there knows no queue, and gets no cookie
+    place = next((place for place in PUBLIC_PLACES if request.path.startswith(place)), None)
+    if place:  # who reads there knows no queue, and gets no cookie
         sentence = PUBLIC_ERRORS.get(code, PUBLIC_ERRORS[500])
-        return render_template("information/error.html", code=code, sentence=sentence, language="es"), code
+        return render_template(PUBLIC_PLACES[place], code=code, sentence=sentence, language="es"), code
     return render_template("error.html", code=code, sentence=ERRORS.get(code, ERRORS[500])), code
 
 
@@ -139,4 +159,9 @@ def page_context() -> dict[str, Any]:
     """What every page shows: the reply that can still be taken back."""
     undo = session.get("undo")
     left = math.ceil(undo["until"] - time.time()) if undo else 0
-    return {"undo": undo if left > 0 else None, "undo_left_s": left}
+    return {"undo": undo if left > 0 else None, "undo_left_s": left, "help_address": help_address}
+
+
+def help_address() -> str:
+    """Where people write when a page does not help."""
+    return web_settings().mail_from

@@ -28,7 +28,15 @@ MARKING = ("before-marking", "after-marking", "before-lease-end")
 SENDING = ("after-claim", "before-data", "after-send", "inside-settling", "after-settling")
 COPYING = ("before-sent-copy", "after-sent-copy")
 IMPORTING = ("after-import-commit",)
-NAMES = RECEIVING + FILING + MARKING + SENDING + COPYING + IMPORTING
+ISSUING = (
+    "after-constancia-number",
+    "after-constancia-render",
+    "after-constancia-store",
+    "before-constancia-commit",
+    "after-constancia-seal",
+    "before-constancia-mail",
+)
+NAMES = RECEIVING + FILING + MARKING + SENDING + COPYING + IMPORTING + ISSUING
 
 _passes: dict[str, int] = {}
 

@@ -138,6 +138,41 @@ class Settings(BaseSettings):
     model: Path | None = Field(
         None, description="The trained classifier; default `model.skops` in `HELPDESK_VAR`."
     )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=5,
+        description="How many proxies of ours stand before the web processes: so many X-Forwarded-* are believed.",
+    )
+    seal_pkcs12: Path | None = Field(
+        None, description="PKCS#12 file whose key seals the constancias (PAdES). Absent: they carry no seal."
+    )
+    seal_password_file: Path | None = Field(None, description="File with that file's password.")
+    seal_pkcs11_module: Path | None = Field(
+        None, description="PKCS#11 library of the token whose key seals the constancias, instead of a file."
+    )
+    seal_pkcs11_token: str | None = Field(None, description="Label of the token.")
+    seal_pkcs11_label: str | None = Field(
+        None, description="Label of the key and its certificate on the token."
+    )
+    seal_pin_file: Path | None = Field(None, description="File with the token's PIN.")
+    seal_tsa_url: str | None = Field(None, description="Time-stamping authority (RFC 3161) for the seal.")
+    inspection_share: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="Share of a semester's filings that is drawn for the control after approval.",
+    )
+    inspection_most: int = Field(150, ge=1, description="Most filings that are drawn in a semester.")
+    draft_days: int = Field(
+        30, ge=1, description="Days after which a filing that was begun and left is forgotten."
+    )
+    register_years: int | None = Field(
+        None,
+        ge=1,
+        description="Years after a contract's end, or a filing without one, in which persons stay named in the "
+        "register. Absent: for ever.",
+    )
     office_opens: dt.time = Field(dt.time(8, 30), description="Start of the working day, Lima time.")
     office_closes: dt.time = Field(dt.time(16, 30), description="End of the working day, Lima time.")
 
@@ -160,6 +195,11 @@ class Settings(BaseSettings):
     def models_folder(self) -> Path:
         """Where the files of the registered models are."""
         return self.var / "models"
+
+    @property
+    def seals(self) -> bool:
+        """Whether constancias are sealed, which the worker does: the web processes need not read the key (T89)."""
+        return self.seal_pkcs12 is not None or self.seal_pkcs11_module is not None
 
     @property
     def mail_domain(self) -> str:

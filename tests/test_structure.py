@@ -18,7 +18,7 @@ from helpdesk.accounts.sign_in import needs
 from helpdesk.desk import words
 from helpdesk.desk.lifecycle import LIFECYCLES, OutgoingState, TicketStatus
 from helpdesk.settings import Settings, environment_name
-from helpdesk.web.guard import PUBLIC_ENDPOINTS
+from helpdesk.web.guard import PUBLIC_BLUEPRINTS, PUBLIC_ENDPOINTS
 from scheduler.jobs import JOBS
 from templates.catalogue import answer_files, read_answer
 from templates.letter import Part, compose
@@ -64,7 +64,10 @@ def test_every_route_but_a_named_few_is_behind_the_guard(settings: Settings) -> 
     guards = [function.__name__ for function in app.before_request_funcs[None]]
     assert "require_sign_in" in guards
     information = {"information.show", "information.of_line", "information.answer"}
-    assert {"health.healthz", "static", "security.login", *information} == PUBLIC_ENDPOINTS
+    verification = {"verification.form", "verification.show"}
+    assert {"health.healthz", "static", "security.login", *information, *verification} == PUBLIC_ENDPOINTS
+    # Filing has no account; what is on these pages stands behind secret links.
+    assert {"constancia", "writing", "filed"} == PUBLIC_BLUEPRINTS
     assert {rule.endpoint for rule in app.url_map.iter_rules()} >= PUBLIC_ENDPOINTS
     assert app.view_functions["supervisor.show"].needs_role == "supervisor"
     assert needs.__name__ == "needs"

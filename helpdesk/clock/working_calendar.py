@@ -42,6 +42,24 @@ class WorkingCalendar:
         off = day in self._days_off or day in national_holidays(day.year)
         return day.weekday() <= FRIDAY and not off
 
+    def counts_on(self, instant: dt.datetime) -> dt.date:
+        """The working day on which what is received at an instant counts as received.
+
+        After the office has closed, or on a day off, that is the next working day (DS 075-2023-PCM).
+        """
+        local = instant.astimezone(LIMA)
+        day = local.date()
+        if self.is_working_day(day) and local.time() < self._closes:
+            return day
+        return self.add_working_days(day, 1)
+
+    def add_working_days(self, day: dt.date, count: int) -> dt.date:
+        """The `count`-th working day after a day; the term begins on the day that follows it."""
+        while count > 0:
+            day += dt.timedelta(days=1)
+            count -= self.is_working_day(day)
+        return day
+
     def working_seconds(self, start: dt.datetime, end: dt.datetime) -> float:
         """Seconds of office hours between two aware instants; 0 when `end` is not after `start`."""
         return max(0.0, self._until(end) - self._until(start))

@@ -55,6 +55,33 @@ class AnswerState(StrEnum):
     RETIRED = "retired"  # replaced, taken back, or never approved; kept
 
 
+class FilingState(StrEnum):
+    """Where a contract filing stands. A filing that breaks a condition is not registered at all."""
+
+    OBSERVED = "observed"  # a rule could not decide, or a person asked for something: once, two working days
+    REGISTERED = "registered"  # approved, and what it asked for was issued
+    LAPSED = "lapsed"  # observed, and not put right in time: as if it had not been presented
+    REFUSED = "refused"  # a person decided that it cannot be registered
+
+
+class ConstanciaState(StrEnum):
+    """What was done to a constancia. That its contract ran out is no state: it is read off its dates."""
+
+    SEALING = "sealing"  # numbered; its seal is being made, and nobody has it yet
+    VALID = "valid"
+    REPLACED = "replaced"  # another one says what it said, better
+    ANNULLED = "annulled"  # by a supervisor, with a reason
+
+
+class InspectionState(StrEnum):
+    """Where the control of a drawn filing stands."""
+
+    OPEN = "open"
+    IN_PROGRESS = "in_progress"
+    CONFORMING = "conforming"
+    IRREGULAR = "irregular"  # what was found is written beside it
+
+
 Transitions = dict[StrEnum, frozenset[StrEnum]]
 
 TICKET: Transitions = {
@@ -105,7 +132,38 @@ ANSWER: Transitions = {
     AnswerState.APPROVED: frozenset({AnswerState.RETIRED}),
     AnswerState.RETIRED: frozenset(),
 }
-LIFECYCLES = {"ticket": TICKET, "mail": MAIL, "outgoing": OUTGOING, "model": MODEL, "answer": ANSWER}
+FILING: Transitions = {
+    FilingState.OBSERVED: frozenset({FilingState.REGISTERED, FilingState.LAPSED, FilingState.REFUSED}),
+    FilingState.REGISTERED: frozenset(),
+    FilingState.LAPSED: frozenset(),
+    FilingState.REFUSED: frozenset(),
+}
+CONSTANCIA: Transitions = {
+    ConstanciaState.SEALING: frozenset({ConstanciaState.VALID, ConstanciaState.ANNULLED}),
+    ConstanciaState.VALID: frozenset({ConstanciaState.REPLACED, ConstanciaState.ANNULLED}),
+    ConstanciaState.REPLACED: frozenset({ConstanciaState.ANNULLED}),
+    ConstanciaState.ANNULLED: frozenset(),
+}
+INSPECTION: Transitions = {
+    InspectionState.OPEN: frozenset(
+        {InspectionState.IN_PROGRESS, InspectionState.CONFORMING, InspectionState.IRREGULAR}
+    ),
+    InspectionState.IN_PROGRESS: frozenset(
+        {InspectionState.OPEN, InspectionState.CONFORMING, InspectionState.IRREGULAR}
+    ),
+    InspectionState.CONFORMING: frozenset(),
+    InspectionState.IRREGULAR: frozenset(),
+}
+LIFECYCLES = {
+    "ticket": TICKET,
+    "mail": MAIL,
+    "outgoing": OUTGOING,
+    "model": MODEL,
+    "answer": ANSWER,
+    "filing": FILING,
+    "constancia": CONSTANCIA,
+    "inspection": INSPECTION,
+}
 
 
 def can_move(table: Transitions, before: StrEnum, after: StrEnum) -> bool:

@@ -53,7 +53,8 @@ class Outgoing(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    # Null for a one-time code, which is sent before there is any matter.
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
     reply_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
     notice: Mapped[bool] = mapped_column(default=False)
     idempotency_key: Mapped[str]
@@ -75,7 +76,7 @@ class Outgoing(Base):
     copied_at: Mapped[dt.datetime | None]
     bounced_at: Mapped[dt.datetime | None]
 
-    ticket: Mapped[Ticket] = relationship()
+    ticket: Mapped[Ticket | None] = relationship()
     reply: Mapped[Message | None] = relationship()
 
     @property
@@ -138,7 +139,7 @@ def send_now(session: Session, reply: Message, *, actor: User, now: dt.datetime,
         row.created_at, row.send_at = now, now + dt.timedelta(seconds=undo_s)
         # The hour that the mail carries was that of its planned departure: still to come.
         row.content = redated(row.content, row.send_at)
-    record(session, rows[0].ticket, "send_hastened", now=now, actor=actor, message=reply.id)
+    record(session, reply.ticket, "send_hastened", now=now, actor=actor, message=reply.id)
 
 
 def hold_scheduled(session: Session, ticket: Ticket, now: dt.datetime) -> int:
@@ -177,4 +178,5 @@ def send_again(session: Session, mail: Outgoing, *, actor: User, now: dt.datetim
     # The waits begin anew. Not from nought: a mail that some server has been asked to take cannot be undone.
     mail.tries, mail.lease_until = 1, None
     mail.send_at = mail.created_at = now
+    assert mail.ticket is not None, "what an agent sends again stands on a ticket's page"
     record(session, mail.ticket, "sent_again", now=now, actor=actor, to=mail.recipient)

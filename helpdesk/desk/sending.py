@@ -64,7 +64,7 @@ class Claimed:
     id: int
     fence: int
     state: str
-    ticket_id: int
+    ticket_id: int | None
     notice: bool
     envelope_from: str
     recipient: str
@@ -173,7 +173,7 @@ def _times_uncertain(session: Session, mail: Outgoing) -> int:
 
 def _note_sent(session: Session, mail: Outgoing, now: dt.datetime) -> None:
     mail.sent_at = now
-    if mail.notice or mail.reply is None:
+    if mail.notice or mail.reply is None or mail.ticket is None:
         return
     if mail.ticket.first_response_at is None and mail.recipient == mail.reply.recipient:
         mail.ticket.first_response_at = now
@@ -181,6 +181,8 @@ def _note_sent(session: Session, mail: Outgoing, now: dt.datetime) -> None:
 
 
 def _note_failed(session: Session, mail: Outgoing, now: dt.datetime) -> None:
+    if mail.ticket is None:
+        return
     record(session, mail.ticket, "send_failed", now=now, why=mail.reason, to=mail.recipient)
     if not mail.notice and mail.ticket.status != TicketStatus.OPEN:
         why = "la respuesta no se pudo entregar"
@@ -189,15 +191,9 @@ def _note_failed(session: Session, mail: Outgoing, now: dt.datetime) -> None:
 
 def _note_uncertain(session: Session, mail: Outgoing, now: dt.datetime) -> None:
     mail.send_at = now + dt.timedelta(seconds=UNCERTAIN_WAIT_S)
-    record(
-        session,
-        mail.ticket,
-        "send_uncertain",
-        now=now,
-        why=mail.reason,
-        to=mail.recipient,
-        outgoing=mail.id,
-    )
+    if mail.ticket is not None:
+        why, to = mail.reason, mail.recipient
+        record(session, mail.ticket, "send_uncertain", now=now, why=why, to=to, outgoing=mail.id)
 
 
 def _note_later(_session: Session, mail: Outgoing, now: dt.datetime) -> None:

@@ -1,5 +1,6 @@
 """Every table of the desk, imported once, so that migrations and relationships see them all."""
 
+from helpdesk.accounts.limits import AskCount
 from helpdesk.accounts.users import User
 from helpdesk.db import Base
 from helpdesk.desk.answer_uses import AnswerUse, MissingAnswer
@@ -25,6 +26,7 @@ __all__ = [
     "AnswerEvent",
     "AnswerFile",
     "AnswerUse",
+    "AskCount",
     "Attachment",
     "Blob",
     "Event",

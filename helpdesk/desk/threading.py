@@ -198,7 +198,8 @@ def _look_up_reports(session: Session, known: Known, mails: list[ParsedMail]) ->
     ids = {mail.report.message_id for mail in mails if mail.report is not None and mail.report.message_id}
     if not ids:
         return set()
-    query = select(Outgoing).where(Outgoing.message_id.in_(ids)).order_by(Outgoing.id)
+    ours = (Outgoing.message_id.in_(ids), Outgoing.ticket_id.is_not(None))
+    query = select(Outgoing).where(*ours).order_by(Outgoing.id)
     rows = session.scalars(query.options(defer(Outgoing.content))).all()
     recipients = Counter(row.message_id for row in rows)
     for row in rows:
@@ -206,7 +207,7 @@ def _look_up_reports(session: Session, known: Known, mails: list[ParsedMail]) ->
         known.reported.setdefault(row.message_id, row)
         if recipients[row.message_id] == 1:
             known.returned[(row.message_id, None)] = row
-    return {row.ticket_id for row in rows}
+    return {row.ticket_id for row in rows if row.ticket_id is not None}
 
 
 def candidates(known: Known, row: int, mail: ParsedMail) -> Iterator[tuple[Evidence, Ticket]]:
@@ -264,7 +265,7 @@ def _returned(known: Known, mail: ParsedMail, *, exactly: bool) -> tuple[Outgoin
     recipient = (report.recipient or "").lower() or None
     exact = known.returned.get((report.message_id, recipient))
     found = exact if exactly else known.reported.get(report.message_id)
-    return found, known.ticket(found.ticket_id) if found else None
+    return found, known.ticket(found.ticket_id) if found and found.ticket_id else None
 
 
 def _closed_too_long(ticket: Ticket, closed_before: dt.datetime | None) -> bool:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from helpdesk.desk.message import Message
 
 NUMBER_PREFIX = "PI"
+# How a matter came to us. A filing of a contract is answered by its document, not by a person.
+CHANNELS = ("mail", "web", "constancia")
 
 
 class Requester(Base):
@@ -56,6 +58,7 @@ class Ticket(Base):
         CheckConstraint(f"line in {(*LINES, NONE)}", name="line_known"),
         CheckConstraint(f"kind in {KINDS}", name="kind_known"),
         CheckConstraint(f"urgency in {URGENCIES}", name="urgency_known"),
+        CheckConstraint(f"channel in {CHANNELS}", name="channel_known"),
         Index("ix_ticket_queue", "status", "line", "waiting_since"),
         Index(
             "ix_ticket_open",
@@ -70,6 +73,7 @@ class Ticket(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(unique=True)
+    channel: Mapped[str] = mapped_column(default=CHANNELS[0])
     requester_id: Mapped[int | None] = mapped_column(ForeignKey("requester.id"))
     subject: Mapped[str]
     snippet: Mapped[str] = mapped_column(default="")
@@ -167,13 +171,13 @@ class NumberSeries(Base):
 # Two statements of every mail's way, built once: building them costs as much as running them.
 _LOCK_SERIES = (
     insert(NumberSeries)
-    .values(name=NUMBER_PREFIX, year=bindparam("of_year"), last=0)
+    .values(name=bindparam("of_series"), year=bindparam("of_year"), last=0)
     .on_conflict_do_update(index_elements=["name", "year"], set_={"last": NumberSeries.last})
     .returning(NumberSeries.last)
 )
 _KEEP_SERIES = (
     update(NumberSeries)
-    .where(NumberSeries.name == NUMBER_PREFIX, NumberSeries.year == bindparam("of_year"))
+    .where(NumberSeries.name == bindparam("of_series"), NumberSeries.year == bindparam("of_year"))
     .values(last=bindparam("reached"))
 )
 _NEW_REQUESTER = insert(Requester)
@@ -188,26 +192,29 @@ _KEEP_REQUESTER = _NEW_REQUESTER.on_conflict_do_update(
 
 @dataclass(slots=True)
 class Numbers:
-    """The next ticket numbers, such as PI-2026-000123 (the year is Lima's); taken while the series is locked."""
+    """The next numbers of a series, such as PI-2026-000123 (the year is Lima's); taken while the series is locked."""
 
+    series: str
     year: int
     last: int
 
     def take(self) -> str:
         """The next one."""
         self.last += 1
-        return f"{NUMBER_PREFIX}-{self.year}-{self.last:06d}"
+        return f"{self.series}-{self.year}-{self.last:06d}"
 
 
-def open_numbers(session: Session, now: dt.datetime) -> Numbers:
-    """The series of this year, locked until the commit; `close_numbers` writes down how far it was used."""
+def open_numbers(session: Session, now: dt.datetime, series: str = NUMBER_PREFIX) -> Numbers:
+    """A series of this year, locked until the commit; `close_numbers` writes down how far it was used."""
     year = now.astimezone(LIMA).year
-    return Numbers(year, session.scalar(_LOCK_SERIES, {"of_year": year}) or 0)
+    last = session.scalar(_LOCK_SERIES, {"of_series": series, "of_year": year})
+    return Numbers(series, year, last or 0)
 
 
 def close_numbers(session: Session, numbers: Numbers) -> None:
     """Write down the last number that was taken."""
-    session.execute(_KEEP_SERIES, {"of_year": numbers.year, "reached": numbers.last})
+    reached = {"of_series": numbers.series, "of_year": numbers.year, "reached": numbers.last}
+    session.execute(_KEEP_SERIES, reached)
 
 
 def others_of(session: Session, ticket: Ticket, limit: int = 5) -> list[Ticket]:

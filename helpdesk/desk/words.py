@@ -166,6 +166,20 @@ EVENTS = {
     "reply_held": N_("El envío programado se detuvo"),
     "sent_again": N_("Se intentará enviar otra vez"),
     "noted": N_("Nota interna"),
+    "filed": N_("Solicitud de constancia presentada"),
+    "filing_observed": N_("Solicitud observada"),
+    "filing_corrected": N_("La observación se levantó o se explicó"),
+    "filing_registered": N_("Una persona aprobó la solicitud"),
+    "filing_refused": N_("Una persona no registró la solicitud"),
+    "filing_lapsed": N_("Venció el plazo: se tiene por no presentada"),
+    "constancia_issued": N_("Constancia emitida"),
+    "constancia_sealed": N_("Sello puesto en la constancia"),
+    "constancia_replaced": N_("Constancia reemplazada"),
+    "constancia_ended": N_("Término registrado en la constancia"),
+    "constancia_annulled": N_("Constancia anulada"),
+    "constancia_sent": N_("Copia de la constancia enviada"),
+    "inspection_drawn": N_("Salió en el sorteo de fiscalización posterior"),
+    "inspection_decided": N_("Fiscalización posterior: resultado"),
 }
 
 LANGUAGES_ES = {"es": N_("español"), "en": N_("inglés"), "pt": N_("portugués")}
@@ -228,4 +242,31 @@ OUTCOMES_ES = {
     "edited": N_("enviada con cambios"),
     "discarded": N_("descartada"),
     "passed": N_("se envió otra cosa"),
+}
+FILING_KINDS_ES = {
+    "registration": N_("Solicitud de constancia"),
+    "extension": N_("Prórroga"),
+    "modification": N_("Modificación"),
+    "correction": N_("Corrección de error material"),
+    "end": N_("Término del contrato"),
+    "duplicate": N_("Duplicado"),
+}
+FILING_STATES_ES = {
+    "observed": N_("Observada"),
+    "registered": N_("Registrada"),
+    "lapsed": N_("Se tiene por no presentada"),
+    "refused": N_("No se registró"),
+}
+STANDINGS_ES = {
+    "in_force": N_("Vigente"),
+    "replaced": N_("Reemplazada"),
+    "annulled": N_("Anulada"),
+    "expired": N_("Vencida"),
+    "unknown": N_("No existe"),
+}
+INSPECTIONS_ES = {
+    "open": N_("Por ver"),
+    "in_progress": N_("En curso"),
+    "conforming": N_("Conforme"),
+    "irregular": N_("Con hallazgos"),
 }

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import create_engine, pool
 
-from helpdesk.desk.tables import metadata
+from helpdesk.certificates.tables import metadata
 
 config = context.config
 

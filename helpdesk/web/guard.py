@@ -23,10 +23,15 @@ PUBLIC_ENDPOINTS = frozenset(
         "information.show",
         "information.of_line",
         "information.answer",
+        "verification.form",
+        "verification.show",
     ]
 )
+# Filing has no account: its links are secrets, and nothing of it is reached without one.
+PUBLIC_BLUEPRINTS = frozenset({"constancia", "writing", "filed"})
 # Files go into these forms: the files' own limit counts.
-LARGER_FORMS = {"answers.save": 6_000_000}
+# Larger than what is accepted where a sentence about it is worth more than an error page.
+LARGER_FORMS = {"answers.save": 6_000_000, "writing.save_step": 40_000_000}
 
 PAGE_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -98,6 +103,8 @@ def require_sign_in() -> AnyResponse | None:
         session.permanent = True  # the session ends after a time without requests, not with the browser
         return None
     if request.endpoint in PUBLIC_ENDPOINTS or request.endpoint is None:
+        return None
+    if request.blueprint in PUBLIC_BLUEPRINTS:
         return None
     here = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("security.login", next=here))

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from helpdesk.accounts.users import User
-from helpdesk.web.guard import PUBLIC_ENDPOINTS
+from helpdesk.web.guard import PUBLIC_BLUEPRINTS, PUBLIC_ENDPOINTS
 from tests.desk import Desk
 from tests.mails import mail
 from tests.web.conftest import PASSWORD, Person
@@ -18,10 +18,14 @@ def addresses(app: Flask, method: str) -> list[str]:
     made_up = {"number": "PI-2026-000001", "slug": "x", "filename": "desk.css", "step": "probar"}
     found = []
     for rule in app.url_map.iter_rules():
-        if method in (rule.methods or ()) and rule.endpoint not in PUBLIC_ENDPOINTS:
+        if method in (rule.methods or ()) and not is_public(rule.endpoint):
             values = {name: made_up.get(name, 1) for name in rule.arguments}
             found.append(adapter.build(rule.endpoint, values, method=method))
     return sorted(set(found))
+
+
+def is_public(endpoint: str) -> bool:
+    return endpoint in PUBLIC_ENDPOINTS or endpoint.partition(".")[0] in PUBLIC_BLUEPRINTS
 
 
 def test_whoever_is_not_signed_in_sees_only_the_sign_in_page(app: Flask) -> None:
