@@ -24,10 +24,12 @@ from helpdesk.web.answer_figures import answer_figures
 from helpdesk.web.answers import answers
 from helpdesk.web.constancia import constancia
 from helpdesk.web.filed import filed
+from helpdesk.web.filing import filing
 from helpdesk.web.formats import init_formats
 from helpdesk.web.guard import init_guard
 from helpdesk.web.health import health
 from helpdesk.web.information import information
+from helpdesk.web.inspections import inspections
 from helpdesk.web.joining import joining
 from helpdesk.web.ledger import ledger
 from helpdesk.web.mailboxes import mailboxes
@@ -50,6 +52,8 @@ BLUEPRINTS = (
     writing,
     filed,
     verification,
+    inspections,
+    filing,
     queue,
     ticket,
     joining,

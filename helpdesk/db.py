@@ -97,6 +97,12 @@ def open_sessions(engine: Engine) -> Sessions:
     return sessionmaker(engine, expire_on_commit=False)
 
 
+def hold(session: Session, row: Base) -> None:
+    """Hold a row until the commit and see it as it is now: whoever changes it comes one after the other."""
+    session.flush()  # a refresh would forget what is not written yet
+    session.refresh(row, with_for_update={"of": type(row)})
+
+
 _TOGETHER = "rows that are written together"
 
 

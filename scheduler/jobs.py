@@ -12,6 +12,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from helpdesk.certificates.deciding import lapse_due
+from helpdesk.certificates.inspection import draw_due
+from helpdesk.certificates.retention import forget_due
+from helpdesk.certificates.sealing import seal_due
 from helpdesk.db import utc_now
 from helpdesk.desk.learning import is_due
 from helpdesk.desk.previews import make_due
@@ -22,6 +26,7 @@ from helpdesk.desk.unsorted import sort_waiting
 from helpdesk.desk.worker import Worker
 from helpdesk.mail.clamav import Scanner
 from helpdesk.mail.smtp import SmtpServer
+from helpdesk.settings import LIMA
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +80,29 @@ def sort_late(worker: Worker) -> None:
     sort_waiting(worker.sessions, worker.filer.sorter)
 
 
+def seal(worker: Worker) -> None:
+    """Put the seal on the constancias that wait for it, and let them leave."""
+    seal_due(worker.sessions, worker.settings, stopping=worker.filer.stopping.is_set)
+
+
+def lapse(worker: Worker) -> None:
+    """Close the filings that were not put right in their term."""
+    with worker.sessions.begin() as session:
+        lapse_due(session, worker.settings, utc_now().astimezone(LIMA).date())
+
+
+def draw(worker: Worker) -> None:
+    """Draw the control of the semester that ended, once."""
+    with worker.sessions.begin() as session:
+        draw_due(session, worker.settings, utc_now())
+
+
+def forget(worker: Worker) -> None:
+    """Forget the people of contracts that ended long ago, and what was begun and left."""
+    with worker.sessions.begin() as session:
+        forget_due(session, worker.settings, utc_now())
+
+
 def learn(worker: Worker) -> None:
     """Train a new model when that is due, in a process of its own: it takes a minute of work and some memory."""
     with worker.sessions.begin() as session:
@@ -106,4 +134,8 @@ JOBS = (
     Job("reconcile", 150, reconcile),
     Job("sort_late", 15, sort_late),
     Job("learn", 5, learn),
+    Job("seal", 1, seal),
+    Job("lapse", 150, lapse),
+    Job("draw", 1800, draw),
+    Job("forget", 1800, forget),
 )

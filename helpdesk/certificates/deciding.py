@@ -20,6 +20,7 @@ from helpdesk.certificates.records import Constancia, Filing, FilingKind
 from helpdesk.certificates.register import declare
 from helpdesk.certificates.rules import OBSERVING, REJECTING, broken
 from helpdesk.certificates.successors import check_correctable
+from helpdesk.db import hold
 from helpdesk.desk.lifecycle import (
     CONSTANCIA,
     FILING,
@@ -50,7 +51,7 @@ def correct(
 
     Else a person decides: it is observed once only. Raises NotAllowed when it is too late.
     """
-    _hold(session, filing)
+    hold(session, filing)
     now = database_now(session)
     check_correctable(filing, now)
     today, kind = now.astimezone(LIMA).date(), FilingKind(filing.kind)
@@ -74,7 +75,7 @@ def correct(
 
 def explain(session: Session, filing: Filing, words: str) -> None:
     """Answer an observation in words; a person decides. Raises NotAllowed when it is too late."""
-    _hold(session, filing)
+    hold(session, filing)
     now = database_now(session)
     check_correctable(filing, now)
     session.add(
@@ -91,10 +92,6 @@ def explain(session: Session, filing: Filing, words: str) -> None:
         )
     )
     _note_correction(session, filing, "explicó lo observado", now)
-
-
-def _hold(session: Session, filing: Filing) -> None:
-    session.refresh(filing, with_for_update={"of": Filing})
 
 
 def _note_correction(session: Session, filing: Filing, why: str, now: dt.datetime) -> None:
@@ -115,7 +112,7 @@ def register_observed(
     session: Session, filing: Filing, why: str, settings: Settings, *, actor: User
 ) -> list[Constancia]:
     """A person approves what a rule could not decide; the constancias are issued. Raises NotAllowed."""
-    _hold(session, filing)
+    hold(session, filing)
     if filing.state != FilingState.OBSERVED.value:
         raise NotAllowed("La solicitud ya no está observada: alguien decidió antes.")
     if not why.strip():
@@ -129,7 +126,7 @@ def refuse(session: Session, filing: Filing, why: str, settings: Settings, *, ac
     """A person does not register an observed filing; the filer is told why. Raises NotAllowed."""
     if not why.strip():
         raise NotAllowed("Escriba por qué no se registra: se le dirá a quien la presentó.")
-    _hold(session, filing)
+    hold(session, filing)
     now = database_now(session)
     _close(session, filing, FilingState.REFUSED, "filing_refused", why.strip(), now=now, actor=actor)
     filing.refusal = why.strip()
@@ -185,7 +182,7 @@ def annul(session: Session, constancia: Constancia, reason: str, *, actor: User)
         raise NotAllowed("Solo quien supervisa anula una constancia.")
     if not reason.strip():
         raise NotAllowed("Escriba el motivo: queda en la historia.")
-    session.refresh(constancia, with_for_update={"of": Constancia})
+    hold(session, constancia)
     if constancia.state == ConstanciaState.ANNULLED.value:
         raise NotAllowed("La constancia ya estaba anulada.")
     check_can_move(CONSTANCIA, ConstanciaState(constancia.state), ConstanciaState.ANNULLED)

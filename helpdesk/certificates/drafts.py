@@ -23,6 +23,7 @@ from helpdesk.certificates.deciding import correct
 from helpdesk.certificates.issuing import Outcome, Result, Submission, again, submit
 from helpdesk.certificates.notices import CODE_MINUTES, send_code, send_draft_link
 from helpdesk.certificates.records import FilingDraft, FilingKind, Source
+from helpdesk.db import hold
 from helpdesk.desk.files import keep_contents
 from helpdesk.desk.outbox import Outgoing
 from helpdesk.desk.words import N_
@@ -75,7 +76,7 @@ def confirm(session: Session, draft: FilingDraft, typed: str, settings: Settings
 
     Each code is good for half an hour and five tries.
     """
-    session.refresh(draft, with_for_update=True)
+    hold(session, draft)
     if draft.confirmed_at is not None:
         return False  # who confirmed it was shown the link; nobody else is
     code = "".join(figure for figure in typed if figure.isdigit())
@@ -167,7 +168,7 @@ def file_draft(session: Session, draft: FilingDraft, settings: Settings) -> Resu
 
     Raises NotAllowed for an address that was not confirmed.
     """
-    session.refresh(draft, with_for_update=True)
+    hold(session, draft)
     if draft.filing is not None:
         return again(draft.filing)
     if draft.confirmed_at is None:

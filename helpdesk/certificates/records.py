@@ -22,6 +22,9 @@ from helpdesk.desk.files import Blob
 from helpdesk.desk.lifecycle import ConstanciaState, FilingState, InspectionState, state_check
 from helpdesk.desk.ticket import Ticket
 
+# What stands where a person's data were forgotten.
+FORGOTTEN = "•"
+
 
 class FilingKind(StrEnum):
     """What a filing asks for."""
@@ -198,8 +201,8 @@ class Constancia(Base):
 
     @property
     def pdf_stored(self) -> bool:
-        """Whether there is a document: what the register's past numbered has none here."""
-        return self.sha256 is not None
+        """Whether there is a document: not of what the register's past numbered, nor of people who were forgotten."""
+        return self.sha256 is not None and self.worker.document_number != FORGOTTEN
 
     def standing(self, today: dt.date) -> Standing:
         """What it is worth on a day (Lima)."""

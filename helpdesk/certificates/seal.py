@@ -127,7 +127,8 @@ def check_seal(pdf: bytes, trusted: Sequence[bytes]) -> SealVerdict:
     """Say what the seal of a PDF is worth. Nothing is asked of the network, so revocation is not known.
 
     `trusted` holds certificates in DER or PEM, of authorities or the signer's own. What cannot be read as a sealed PDF
-    is not sealed. Raises ValueError when a trusted certificate cannot be read, SettingsError without pyHanko.
+    is not sealed. A byte changed in an authority's certificate that came along may go unnoticed: compare the hash of
+    the file too (T84). Raises ValueError when a trusted certificate cannot be read, SettingsError without pyHanko.
     """
     _need_pyhanko("Checking a seal")
     from pyhanko.keys import load_certs_from_pemder_data

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
+from functools import cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,14 +20,14 @@ from helpdesk.certificates.notices import documents_of, tell_issued
 from helpdesk.certificates.records import Constancia, FiledWorker, Filing
 from helpdesk.certificates.seal import Sealer, SealFailed, open_sealer
 from helpdesk.db import Sessions, utc_now
-from helpdesk.desk.health import may_ask, note_trouble, note_working
+from helpdesk.desk.health import SEAL, may_ask, note_trouble, note_working
 from helpdesk.desk.lifecycle import CONSTANCIA, ConstanciaState, check_can_move
 from helpdesk.desk.ticket import record
+from helpdesk.errors import SettingsError
 from helpdesk.settings import Settings
 
 log = logging.getLogger(__name__)
 
-SERVICE = "seal"
 REASON = "Constancia de Trabajador Migrante Andino"
 
 
@@ -35,11 +36,15 @@ def seal_due(sessions: Sessions, settings: Settings, *, stopping: Callable[[], b
     if not settings.seals:
         return 0
     with sessions.begin() as session:
-        if not may_ask(session, SERVICE, utc_now()):
+        if not may_ask(session, SEAL, utc_now()):
             return 0
+    sealer = sealer_of(settings)
+    if isinstance(sealer, SettingsError):
+        with sessions.begin() as session:
+            note_trouble(session, SEAL, "refused", str(sealer), utc_now())
+        return 0
     done = 0
     try:
-        sealer = sealer_of(settings)
         while not stopping():
             with sessions.begin() as session:
                 if not _seal_next(session, sealer, settings):
@@ -48,24 +53,31 @@ def seal_due(sessions: Sessions, settings: Settings, *, stopping: Callable[[], b
     except SealFailed as failure:
         log.warning("seal: %s", failure.reason)
         with sessions.begin() as session:
-            note_trouble(session, SERVICE, "unreachable", failure.reason, utc_now())
+            note_trouble(session, SEAL, "unreachable", failure.reason, utc_now())
         return done
     with sessions.begin() as session:
-        note_working(session, SERVICE, utc_now())
+        note_working(session, SEAL, utc_now())
     return done
 
 
-def sealer_of(settings: Settings) -> Sealer:
-    """What seals, by the settings. Raises SettingsError when its key cannot be used."""
-    sealer = open_sealer(
-        pkcs12=settings.seal_pkcs12,
-        password_file=settings.seal_password_file,
-        pkcs11_module=settings.seal_pkcs11_module,
-        pkcs11_token=settings.seal_pkcs11_token,
-        pkcs11_label=settings.seal_pkcs11_label,
-        pin_file=settings.seal_pin_file,
-        tsa_url=settings.seal_tsa_url,
-    )
+@cache
+def sealer_of(settings: Settings) -> Sealer | SettingsError:
+    """What seals, opened once a process; or why its key cannot be used.
+
+    A refusal is kept as well: a token locks itself after a few wrong PINs, so nobody tries again by itself.
+    """
+    try:
+        sealer = open_sealer(
+            pkcs12=settings.seal_pkcs12,
+            password_file=settings.seal_password_file,
+            pkcs11_module=settings.seal_pkcs11_module,
+            pkcs11_token=settings.seal_pkcs11_token,
+            pkcs11_label=settings.seal_pkcs11_label,
+            pin_file=settings.seal_pin_file,
+            tsa_url=settings.seal_tsa_url,
+        )
+    except SettingsError as error:
+        return error
     assert sealer is not None
     return sealer
 

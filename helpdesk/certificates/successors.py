@@ -8,16 +8,20 @@ duplicate), and beginning the others from what was declared before. Not in: issu
 from __future__ import annotations
 
 import datetime as dt
+import re
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from helpdesk.accounts.users import User
+from helpdesk.certificates.identity import plain
 from helpdesk.certificates.issuing import calendar_of, database_now
 from helpdesk.certificates.notices import documents_of, tell_later
 from helpdesk.certificates.records import Constancia, FiledWorker, Filing, FilingDraft, FilingKind, Source
 from helpdesk.certificates.register import enter_later
+from helpdesk.db import hold
 from helpdesk.desk.lifecycle import ConstanciaState, FilingState, TicketStatus
 from helpdesk.desk.ticket import change_status, lock_ticket, record
 from helpdesk.errors import NotAllowed
@@ -175,7 +179,7 @@ def _enter(
     session: Session, filing: Filing, kind: FilingKind, request: str, settings: Settings, actor: User | None
 ) -> tuple[Filing, list[Constancia], dt.datetime]:
     """A later filing that issues nothing, registered at once, and what it is about; the old one is held."""
-    session.refresh(filing, with_for_update={"of": Filing})
+    hold(session, filing)
     check_offered(session, filing, kind)
     now = database_now(session)
     source = Source.FILE if actor else Source.WEB
@@ -195,6 +199,16 @@ def chain_of(session: Session, filing: Filing) -> list[Filing]:
     for row in found:
         found += session.scalars(select(Filing).where(Filing.follows_id == row.id).order_by(Filing.id))
     return found
+
+
+_NUMBERS = re.compile(r"\b[A-Z]{0,4}\d[A-Z0-9-]{3,18}\b|\bCTMA-\d{4}-\d{6}\b")
+NUMBERS_READ = 20
+
+
+def numbers_in(text: str) -> set[str]:
+    """What may be the number of a document, a RUC or a constancia in a text; the first ones of a long text."""
+    found = (plain(match[0]) for match in _NUMBERS.finditer(text[:20_000].upper().replace(".", "")))
+    return set(islice(found, NUMBERS_READ))
 
 
 def filings_about(session: Session, email: str | None, numbers: set[str], limit: int = 10) -> list[Filing]:

@@ -18,6 +18,7 @@ from helpdesk.desk.words import N_
 
 SMTP = "smtp"
 SORTER = "sorter"
+SEAL = "seal"
 # One worker asks a service that was away; the others wait this long for what it finds, seconds.
 PROBE_S = 60
 
@@ -96,6 +97,16 @@ TROUBLES = {
         N_(
             "El clasificador no se puede usar: el correo llega sin clasificar. Se clasificará cuando haya un modelo."
         )
+    ),
+    (SEAL, "unreachable"): Trouble(
+        N_("El sello no responde: las constancias están numeradas y esperan. Saldrán solas."),
+        first_s=5,
+        most_s=300,
+        told_after=3,
+    ),
+    (SEAL, "refused"): Trouble(
+        N_("La llave del sello no se puede usar: las constancias esperan. Avise a quien administra la mesa."),
+        first_s=60,
     ),
     ("clamav", "unreachable"): Trouble(
         N_("El antivirus no responde: los adjuntos nuevos esperan su revisión."),

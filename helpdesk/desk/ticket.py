@@ -23,7 +23,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from classifier import KINDS, LINES, NONE, URGENCIES
 from helpdesk.accounts.users import User
-from helpdesk.db import JSON, Base, append
+from helpdesk.db import JSON, Base, append, hold
 from helpdesk.desk.lifecycle import TICKET, TicketStatus, check_can_move, state_check
 from helpdesk.errors import NotAllowed
 from helpdesk.settings import LIMA
@@ -290,8 +290,7 @@ def record(
 
 def lock_ticket(session: Session, ticket: Ticket) -> None:
     """Hold the ticket until the commit and see it as it is now: whoever changes it comes one after the other."""
-    session.flush()
-    session.refresh(ticket, with_for_update={"of": Ticket})
+    hold(session, ticket)
 
 
 def check_not_merged(ticket: Ticket) -> None:

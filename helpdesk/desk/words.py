@@ -270,3 +270,10 @@ INSPECTIONS_ES = {
     "conforming": N_("Conforme"),
     "irregular": N_("Con hallazgos"),
 }
+LOOKS_ES = {
+    "page": N_("la solicitud"),
+    "pdf": N_("la constancia"),
+    "contract": N_("el contrato"),
+    "export": N_("una exportación"),
+    "correction": N_("empezó una corrección"),
+}

@@ -52,7 +52,7 @@ class Shown:
 
 def shown(faults: Sequence[Fault]) -> list[Shown]:
     """Faults of one page: they link to its fields."""
-    return [Shown(fault.key, fault.message, f"#{fault.key}") for fault in faults]
+    return [Shown(fault.key, gettext(fault.message), f"#{fault.key}") for fault in faults]
 
 
 def by_name(faults: Sequence[Shown]) -> dict[str, Shown]:
@@ -103,7 +103,7 @@ def choose() -> Response | tuple[str, int]:
         return redirect(url_for("constancia.email", pais=nationality))
     if nationality == "otra":
         return redirect(url_for("constancia.elsewhere"))
-    faults = [Shown("nacionalidad", N_("Elija un país para continuar."), "#nacionalidad")]
+    faults = [Shown("nacionalidad", gettext("Elija un país para continuar."), "#nacionalidad")]
     return render_template("constancia/start.html", nationalities=NATIONALITIES_ES, faults=faults), 422
 
 
@@ -208,9 +208,9 @@ def give_code(secret: str) -> Response | tuple[str, int]:
     if right:
         return redirect(url_for("writing.write", secret=token(settings().key, Purpose.DRAFT, draft.id)))
     if draft.confirmed_at is not None:
-        words = N_("Este código ya se usó. Siga con el enlace que le enviamos a su correo.")
+        words = gettext("Este código ya se usó. Siga con el enlace que le enviamos a su correo.")
     else:
-        words = N_("El código no es el que enviamos, o ya no sirve. Revíselo, o pida otro.")
+        words = gettext("El código no es el que enviamos, o ya no sirve. Revíselo, o pida otro.")
     return _code(draft, secret, [Shown("codigo", words, "#codigo")]), 422
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from flask_babel import gettext
 from werkzeug.datastructures import MultiDict
 
 from helpdesk.certificates import fields
@@ -169,14 +170,15 @@ def written(value: object, question: Field) -> str:
 
 
 def read_out(value: object, question: Field) -> str:
-    """A value as a person reads it."""
+    """A value as a person reads it, translated where the words are ours: a page must not translate what was typed."""
     if value is None or value == "":
         return "–"
     if question.kind is Kind.YES:
-        return N_("Sí") if value else N_("No")
+        return str(gettext("Sí") if value else gettext("No"))
     if question.kind is Kind.DATE and (match := re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)", str(value))):
         return f"{match[3]}/{match[2]}/{match[1]}"
-    return question.choices.get(str(value)) or written(value, question)
+    label = question.choices.get(str(value))
+    return str(gettext(label)) if label else written(value, question)
 
 
 def faults_of_page(step: Step, answers: Tree, draft: Tree, today: dt.date) -> list[Fault]:

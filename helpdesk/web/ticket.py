@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -13,6 +14,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from helpdesk.accounts.users import User, assignable_users
+from helpdesk.certificates.records import Filing
+from helpdesk.certificates.successors import filings_about, numbers_in
 from helpdesk.db import utc_now
 from helpdesk.desk import letters
 from helpdesk.desk import reply as replies
@@ -90,6 +93,7 @@ def ticket_page(row: Ticket, draft: Draft | None = None, error: str | None = Non
         links=links_of(session(), row),
         others=others_of(session(), row),
         undoable=undoable(row.events),
+        filings=filings_of(row, messages),
         draft=draft or Draft("", secrets.token_hex(16), opened_at=now),
         last_seen=public[-1] if public else 0,
         error=error,
@@ -100,6 +104,13 @@ def ticket_page(row: Ticket, draft: Draft | None = None, error: str | None = Non
     if row.requester and note_shown(suggestions, now):
         session().commit()
     return page
+
+
+def filings_of(row: Ticket, messages: Sequence[Message]) -> list[Filing]:
+    """The filings of the person who asks, and those whose documents or numbers the messages name."""
+    texts = (message.new_text for message in messages if message.direction == Direction.INBOUND)
+    numbers = numbers_in(" ".join((row.subject, *texts)))
+    return filings_about(session(), row.requester.email if row.requester else None, numbers)
 
 
 @ticket.get("")

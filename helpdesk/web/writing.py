@@ -282,8 +282,10 @@ def _check(draft: FilingDraft, secret: str, faults: Sequence[Fault]) -> str:
         draft=draft,
         secret=secret,
         sections=sections,
-        faults=[Shown(fault.key, fault.message, _page_of(draft, fault.key, secret)) for fault in faults],
-        reasons=faults,
+        faults=[
+            Shown(fault.key, gettext(fault.message), _page_of(draft, fault.key, secret)) for fault in faults
+        ],
+        reasons=[(gettext(fault.message), gettext(fault.source)) for fault in faults],
     )
 
 
