@@ -29,6 +29,7 @@ bench: ## measure; figures go to docs/performance.md by hand
 	@$(RUN) python -m tests.benchmarks $(ARGS)
 	@$(RUN) python -m tests.benchmarks.classifier
 	@$(RUN) python -m tests.benchmarks.answers
+	@$(RUN) python -m tests.benchmarks.certificates
 
 N ?= 1000
 chaos: ## kill workers N times (1000) on real servers, and count the mail

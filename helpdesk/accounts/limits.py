@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -38,6 +38,12 @@ def count_asking(session: Session, what: str, who: str, now: dt.datetime) -> int
         index_elements=["what", "who", "minute"], set_={"times": AskCount.times + 1}
     )
     return session.scalar(once_more.returning(AskCount.times)) or 0
+
+
+def asked_since(session: Session, what: str, since: dt.datetime) -> int:
+    """How often something was asked by anybody since a moment, by whole minutes."""
+    query = select(func.coalesce(func.sum(AskCount.times), 0)).where(AskCount.what == what)
+    return int(session.scalar(query.where(AskCount.minute >= since)) or 0)
 
 
 def forget_askings(session: Session, now: dt.datetime) -> None:

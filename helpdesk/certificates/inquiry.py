@@ -9,9 +9,16 @@ from sqlalchemy.orm import Session
 
 from helpdesk.desk.lifecycle import TicketStatus
 from helpdesk.desk.message import SNIPPET_CHARACTERS, Direction, Message
-from helpdesk.desk.ticket import Person, Ticket, close_numbers, find_or_add_requesters, open_numbers, record
+from helpdesk.desk.ticket import (
+    WEB,
+    Person,
+    Ticket,
+    close_numbers,
+    find_or_add_requesters,
+    open_numbers,
+    record,
+)
 
-CHANNEL = "web"
 LINE = "foreigner"
 SUBJECT = "Consulta desde la página de la constancia"
 
@@ -23,7 +30,7 @@ def ask_a_person(session: Session, answers: dict[str, Any], now: dt.datetime) ->
     numbers = open_numbers(session, now)
     ticket = Ticket(
         number=numbers.take(),
-        channel=CHANNEL,
+        channel=WEB,
         requester=requester,
         subject=SUBJECT,
         snippet=answers["question"][:SNIPPET_CHARACTERS],

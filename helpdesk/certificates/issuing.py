@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import DateTime, func, or_, select
+from sqlalchemy import ARRAY, DateTime, Text, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from helpdesk import failpoints
@@ -91,7 +91,11 @@ def known_of(
     besides: Filing | None = None,
     kind: FilingKind = FilingKind.REGISTRATION,
 ) -> Known:
-    """What the register knows of an application's workers; `besides` is the filing that it follows."""
+    """What the register knows of an application's workers; `besides` is the filing that it follows.
+
+    It stays true until the transaction ends.
+    """
+    _hold_people(session, application)
     numbers = [worker.document_number for worker in application.workers]
     query = (
         select(FiledWorker, Constancia)
@@ -111,6 +115,13 @@ def known_of(
         document = (worker.nationality, worker.document_type, worker.document_number)
         found[document] = (*found.get(document, ()), constancia.number)
     return Known(today, found, _followed(besides, kind))
+
+
+def _hold_people(session: Session, application: Application) -> None:
+    """Let filings for the same person wait for each other: the later one sees what the first one issued (T86)."""
+    documents = sorted({" ".join(worker.document) for worker in application.workers})
+    person = func.unnest(literal(documents, ARRAY(Text))).column_valued("person")
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(person, 0))))
 
 
 def _followed(filing: Filing | None, kind: FilingKind) -> Followed | None:

@@ -23,6 +23,7 @@ from helpdesk.desk.files import keep_contents
 from helpdesk.desk.lifecycle import FilingState, TicketStatus
 from helpdesk.desk.message import SNIPPET_CHARACTERS, Direction, Message
 from helpdesk.desk.ticket import (
+    FILINGS,
     Participant,
     Person,
     Requester,
@@ -39,7 +40,6 @@ from helpdesk.settings import LIMA
 if TYPE_CHECKING:
     from helpdesk.certificates.issuing import Submission
 
-CHANNEL = "constancia"
 LINE = "foreigner"
 # Whoever writes about a filing and is known by an address may join its ticket.
 MOST_PARTICIPANTS = 50
@@ -108,7 +108,7 @@ def enter_later(
     numbers = open_numbers(session, now)
     ticket = Ticket(
         number=numbers.take(),
-        channel=CHANNEL,
+        channel=FILINGS,
         requester=filing.ticket.requester,
         subject=f"{FILING_KINDS_ES[kind.value]}: {filing.employer_name}",
         snippet=request[:SNIPPET_CHARACTERS],
@@ -173,7 +173,7 @@ def _open_ticket(session: Session, submission: Submission, now: dt.datetime) -> 
     numbers = open_numbers(session, now)
     ticket = Ticket(
         number=numbers.take(),
-        channel=CHANNEL,
+        channel=FILINGS,
         requester=requester,
         subject=_subject(submission),
         line=LINE,

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from helpdesk.accounts.limits import asked_since
 from helpdesk.certificates.codes import read_code
 from helpdesk.certificates.records import Constancia, FiledWorker, Filing, Standing
 from helpdesk.desk.words import N_
@@ -22,6 +23,9 @@ from helpdesk.settings import LIMA
 # A well-formed code that is drawn for nobody (its check symbol is wrong): looked up when there is nothing to look up,
 # so that the answer takes as long.
 NOBODYS = "0" * 24 + "1"
+# What is counted when a code is nobody's, and how many of them in an hour are no slips any more.
+MISSES, MISSES_AN_HOUR = "verify-miss", 100
+TRYING_ES = N_("Alguien prueba códigos de verificación: hubo más de 100 que no existen en la última hora.")
 FACTS_ES = {
     "number": N_("Número"),
     "issued": N_("Emitida"),
@@ -72,6 +76,12 @@ class Verified:
 
 def _written(value: object) -> str:
     return value.strftime("%d/%m/%Y") if isinstance(value, dt.date) else str(value)
+
+
+def many_misses(session: Session, now: dt.datetime) -> str | None:
+    """A sentence for the desk when somebody seems to try codes out (T81)."""
+    missed = asked_since(session, MISSES, now - dt.timedelta(hours=1))
+    return TRYING_ES if missed > MISSES_AN_HOUR else None
 
 
 def verify_code(session: Session, typed: str, now: dt.datetime) -> Verified:

@@ -31,7 +31,7 @@ from helpdesk.desk.lessons import MOST_CHARS, Lesson, as_row, lessons, suspects
 from helpdesk.desk.lifecycle import ModelState
 from helpdesk.desk.message import Direction, Message
 from helpdesk.desk.models import NIGHTLY, SorterModel, model_file
-from helpdesk.desk.ticket import Ticket
+from helpdesk.desk.ticket import MAIL, Ticket
 from helpdesk.settings import LIMA
 
 log = logging.getLogger(__name__)
@@ -360,6 +360,7 @@ def _last_month(session: Session, now: dt.datetime) -> list[Text]:
             Message.direction == Direction.INBOUND.value,
             Ticket.opened_at > now - MONTH,
             Ticket.automatic.is_(False),
+            Ticket.channel == MAIL,
         )
         .group_by(Message.ticket_id)
     )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 NUMBER_PREFIX = "PI"
 # How a matter came to us. A filing of a contract is answered by its document, not by a person.
-CHANNELS = ("mail", "web", "constancia")
+MAIL, WEB, FILINGS = CHANNELS = ("mail", "web", "constancia")
 
 
 class Requester(Base):
@@ -73,7 +73,7 @@ class Ticket(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(unique=True)
-    channel: Mapped[str] = mapped_column(default=CHANNELS[0])
+    channel: Mapped[str] = mapped_column(default=MAIL)
     requester_id: Mapped[int | None] = mapped_column(ForeignKey("requester.id"))
     subject: Mapped[str]
     snippet: Mapped[str] = mapped_column(default="")

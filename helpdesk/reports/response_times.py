@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from classifier import LINES, NONE
 from helpdesk.clock.working_calendar import WorkingCalendar
 from helpdesk.desk.lifecycle import TicketStatus
-from helpdesk.desk.ticket import Ticket
+from helpdesk.desk.ticket import FILINGS, Ticket
 
 # A ticket without a line is a row of its own: the key is None.
 ROWS: tuple[str | None, ...] = (*LINES, None, NONE)
@@ -69,6 +69,8 @@ def first_response(
         Ticket.opened_at >= since,
         Ticket.automatic.is_(False),
         Ticket.merged_into_id.is_(None),
+        # A filing is answered by its document, at once: it would flatter whoever answers mail.
+        Ticket.channel != FILINGS,
     )
     rows = [_Row(*row) for row in session.execute(query)]
     figures = [_figures(line, [row for row in rows if row.line == line], seconds, now) for line in ROWS]

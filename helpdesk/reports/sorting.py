@@ -19,7 +19,7 @@ from classifier import LINES, NONE
 from classifier.evaluation import Bin, calibration_bins
 from helpdesk.desk.lessons import Lesson
 from helpdesk.desk.sorting import Prediction
-from helpdesk.desk.ticket import Ticket
+from helpdesk.desk.ticket import FILINGS, Ticket
 from helpdesk.settings import LIMA
 
 LABELS = (*LINES, NONE)
@@ -98,7 +98,10 @@ def sorting_figures(session: Session, *, since: dt.datetime, now: dt.datetime) -
     """The figures of the mail that arrived since a moment; drift is always that of the last weeks."""
     predictions = _predictions(session, since)
     opened = select(func.count()).where(
-        Ticket.opened_at >= since, Ticket.automatic.is_(False), Ticket.merged_into_id.is_(None)
+        Ticket.opened_at >= since,
+        Ticket.automatic.is_(False),
+        Ticket.merged_into_id.is_(None),
+        Ticket.channel != FILINGS,  # nobody sorts them
     )
     known = (
         select(Lesson)

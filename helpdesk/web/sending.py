@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from helpdesk.accounts.sign_in import needs
 from helpdesk.accounts.users import Role
+from helpdesk.certificates.verifying import many_misses
 from helpdesk.db import utc_now
 from helpdesk.desk import health
 from helpdesk.web.session import session
@@ -30,7 +31,8 @@ def alarm_lines() -> list[str]:
     if not current_user.is_authenticated:
         return []
     try:
-        return health.alarms(session())
+        trying = many_misses(session(), utc_now())
+        return [*health.alarms(session()), *([trying] if trying else [])]
     except SQLAlchemyError:
         return []  # the page that says that the database is away must not fail because it is
 

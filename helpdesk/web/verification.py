@@ -12,14 +12,13 @@ from werkzeug.wrappers import Response
 from helpdesk.accounts.limits import count_asking
 from helpdesk.certificates.codes import LONGEST_TYPED, grouped, read_code
 from helpdesk.certificates.records import Standing
-from helpdesk.certificates.verifying import FACTS_ES, verify_code
+from helpdesk.certificates.verifying import FACTS_ES, MISSES, verify_code
 from helpdesk.db import utc_now
 from helpdesk.web.session import session
 
 verification = Blueprint("verification", __name__, url_prefix="/v")
 
 LOOKS_A_MINUTE = 30
-MISSES_AN_HOUR = 100
 
 
 @verification.get("/")
@@ -45,7 +44,7 @@ def show(typed: str) -> tuple[str, int]:
     found = verify_code(session(), typed, now)
     code = read_code(typed)
     if found.standing is Standing.UNKNOWN:
-        count_asking(session(), "verify-miss", "all", now)
+        count_asking(session(), MISSES, "all", now)
         session().commit()
     status = 404 if found.standing is Standing.UNKNOWN else 200
     page = render_template(

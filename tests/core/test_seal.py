@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -21,11 +20,9 @@ import pytest
 import time_machine
 import typst
 from asn1crypto import tsp
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pkcs11.exceptions import SessionHandleInvalid
 from pyhanko.keys import load_certs_from_pemder_data, load_private_key_from_pemder_data
 from pyhanko.pdf_utils.generic import (
@@ -43,12 +40,11 @@ from pyhanko.sign.timestamps.dummy_client import DummyTimeStamper
 from helpdesk.certificates import seal as seals
 from helpdesk.certificates.seal import Sealer, SealFailed, SealVerdict, check_seal, open_sealer
 from helpdesk.errors import SettingsError
-from tests.certificates import DAY, Authority, authority, write
+from tests.certificates import DAY, authority, write
 from tests.ports import free_port
+from tests.seal_keys import PASSWORD, SIGNER, Key, Keys, issue, now
 
-PASSWORD = "clave del sello ñ"
 REASON = "Constancia de Trabajador Migrante Andino"
-SIGNER = "Perú Infomigra"
 GOOD = SealVerdict(
     sealed=True, intact=True, whole_file=True, trusted=True, modified_after=False, signer=SIGNER
 )
@@ -58,7 +54,6 @@ TEXT = """
 = Constancia
 #{body}
 """
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 def document(body: str = "Se deja constancia.") -> bytes:
@@ -67,54 +62,6 @@ def document(body: str = "Se deja constancia.") -> bytes:
     made = typst.compile(source, format="pdf", pdf_standards=["a-3a", "ua-1"])
     assert isinstance(made, bytes)
     return made
-
-
-def now() -> dt.datetime:
-    """The present instant."""
-    return dt.datetime.now(dt.UTC)
-
-
-def issue(
-    ca: Authority, key: Key, *, start: dt.timedelta = -DAY, end: dt.timedelta = 20 * DAY, stamps: bool = False
-) -> x509.Certificate:
-    """A certificate for a key, to seal with or (`stamps`) for a time-stamping authority."""
-    usage = x509.KeyUsage(True, True, False, False, False, False, False, False, False)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SIGNER)]))
-        .issuer_name(ca.certificate.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now() + start)
-        .not_valid_after(now() + end)
-        .add_extension(usage, critical=True)
-    )
-    if stamps:
-        builder = builder.add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True
-        )
-    return builder.sign(ca.key, hashes.SHA256())
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Keys of the entity: files as an operator has them."""
-
-    folder: Path
-    ca: Authority
-
-    def save(
-        self, name: str, key: Key, certificate: x509.Certificate, password: str = PASSWORD
-    ) -> dict[str, Any]:
-        """Write a key with its certificate. Returns the arguments that open it."""
-        encryption = serialization.BestAvailableEncryption(password.encode())
-        content = pkcs12.serialize_key_and_certificates(
-            name.encode(), key, certificate, [self.ca.certificate], encryption
-        )
-        return {
-            "pkcs12": write(self.folder / f"{name}.p12", content),
-            "password_file": write(self.folder / f"{name}.txt", f"{password}\n".encode()),
-        }
 
 
 @pytest.fixture(scope="module")
