@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from classifier import STRENGTH, Model, corpus_rows, frozen_rows, train
 from helpdesk import db
-from helpdesk.accounts.users import Role, User, add_user
+from helpdesk.accounts.users import Role, User, hash_password
 from helpdesk.cli.database import seed
 from helpdesk.desk.sorter import Sorter
 from helpdesk.mail.sandbox import ParserProcess
@@ -196,9 +197,24 @@ def rosa(desk: Desk) -> User:
     return _person(desk, "rosa@example.com", "Rosa Quispe", Role.SUPERVISOR)
 
 
+@cache
+def _hash_of_password() -> str:
+    """Made once a process: Argon2id is slow on purpose."""
+    return hash_password(PASSWORD)
+
+
 def _person(desk: Desk, email: str, name: str, role: Role) -> User:
     with desk.sessions.begin() as session:
-        return add_user(session, email=email, name=name, role=role, password=PASSWORD)
+        person = User(
+            email=email,
+            name=name,
+            role=role.value,
+            password=_hash_of_password(),
+            fs_uniquifier=os.urandom(16).hex(),
+        )
+        session.add(person)
+        session.flush()
+        return person
 
 
 @pytest.fixture(scope="session")

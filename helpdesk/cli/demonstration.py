@@ -24,6 +24,7 @@ from helpdesk.accounts.users import Role, add_user, find_user
 from helpdesk.cli.children import child_environment, web_command
 from helpdesk.cli.conversation import Stage, play
 from helpdesk.cli.database import seed
+from helpdesk.cli.sample_filings import file_samples
 from helpdesk.db import Sessions, open_engine, open_sessions, upgrade, utc_now
 from helpdesk.desk.mailbox import Mailbox, add_mailbox, resume
 from helpdesk.desk.models import activate, take_in
@@ -150,6 +151,8 @@ def seed_demo(sessions: Sessions, settings: Settings, ports: Ports) -> Path:
         mailbox.port, mailbox.holder, mailbox.lease_until = ports.imap, None, None
         resume(mailbox)
         mailbox.password_file = str(password_file)
+    with sessions.begin() as session:
+        file_samples(session, settings, utc_now())
     return password_file
 
 
@@ -258,6 +261,8 @@ def where_to_go(ports: Ports, seconds: float) -> str:
         f"    supervisor        {PEOPLE[2][0]}  password: {PASSWORD}",
         f"  The citizens' mail  http://{LOOPBACK}:{ports.mailbox_page}/",
         "    write to          consultas@infomigra.example.com",
+        f"  File a contract     http://{LOOPBACK}:{ports.web}/constancia/",
+        "    the code comes    to the citizens' mail",
         "",
         "  Ctrl-C stops everything; the data stays.",
     ]

@@ -65,6 +65,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+# What holds nothing of anybody.
+KEPT_BY_BROWSERS = frozenset({"static", "constancia.districts"})
 LARGEST_ID = 2**63 - 1
 CLEANED_FIELDS = frozenset({"texto", "q"})
 FOREIGN = frozenset({"cross-site", "same-site"})
@@ -84,7 +86,7 @@ def init_guard(app: Flask, settings: Settings) -> None:
         response.headers.setdefault("Content-Security-Policy", PAGE_CSP)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        if request.endpoint != "static":
+        if request.endpoint not in KEPT_BY_BROWSERS:
             response.headers["Cache-Control"] = "no-store"
         if settings.secure_cookies:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
