@@ -23,8 +23,10 @@ from helpdesk.settings import Settings, load
 from helpdesk.web.answer_figures import answer_figures
 from helpdesk.web.answers import answers
 from helpdesk.web.constancia import constancia
+from helpdesk.web.constancia_figures import constancia_figures
 from helpdesk.web.filed import filed
 from helpdesk.web.filing import filing
+from helpdesk.web.filings import filings
 from helpdesk.web.formats import init_formats
 from helpdesk.web.guard import init_guard
 from helpdesk.web.health import health
@@ -53,6 +55,7 @@ BLUEPRINTS = (
     filed,
     verification,
     inspections,
+    filings,
     filing,
     queue,
     ticket,
@@ -66,6 +69,7 @@ BLUEPRINTS = (
     mailboxes,
     sorter,
     supervisor,
+    constancia_figures,
 )
 MAX_FORM_BYTES = 1_000_000
 FORM_PARTS = 50

@@ -12,6 +12,7 @@ from alembic import command
 from alembic.util import CommandError
 
 from helpdesk import db, settings
+from helpdesk.certificates import schema
 from helpdesk.desk.lifecycle import LIFECYCLES, Transitions
 from tests.postgres import start as start_postgres
 
@@ -39,7 +40,12 @@ def _table(table: Transitions) -> list[str]:
     return rows
 
 
-PAGES = {"settings.md": settings.reference, "life-cycles.md": lifecycles}
+PAGES = {
+    "settings.md": settings.reference,
+    "life-cycles.md": lifecycles,
+    "certificate-filing.md": schema.reference,
+    "certificate-filing.schema.json": schema.schema_text,
+}
 
 
 def pages_out_of_step() -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from helpdesk.certificates import fields
 from helpdesk.certificates.fields import JSON, Field, Wrong
-from helpdesk.certificates.identity import plain
+from helpdesk.certificates.identity import plain, written
 from helpdesk.desk.words import N_
 
 # A message of a shape fault has no law behind it.
@@ -115,14 +115,12 @@ def read_application(tree: object) -> Reading:
     )
     workers = _workers(top.get("workers"), faults)
     category = read_fields(fields.CATEGORY, top, "", faults).get("category")
-    details = _group(
-        fields.DETAILS.get(category or "", ()), top.get("category_details") or {}, "category_details", faults
-    )
+    details = _details(category, top.get("category_details"), faults)
     contract = _group(fields.CONTRACT, top.get("contract"), "contract", faults)
     declarations = _group(fields.DECLARATIONS, top.get("declarations"), "declarations", faults)
     if faults:
         return Reading(None, tuple(faults))
-    representative["document_number"] = plain(representative["document_number"])
+    representative = _written(representative)
     application = Application(
         employer=Employer(**{**employer, "ruc": plain(employer["ruc"])}, representative=representative),
         workers=tuple(_worker(values) for values in workers),
@@ -165,8 +163,16 @@ def _object(tree: object, path: str, known: tuple[str, ...], faults: list[Fault]
             message = N_("No se conoce esta clave. Se conocen: %(known)s.") % {
                 "known": ", ".join(known) or "–"
             }
-            faults.append(Fault(_under(path, str(name)[:60]), "unknown_key", message))
+            shown = str(name)[:60].encode("utf-8", "replace").decode()
+            faults.append(Fault(_under(path, shown), "unknown_key", message))
     return tree
+
+
+def _details(category: str | None, tree: object, faults: list[Fault]) -> JSON:
+    """The answers to the category's own questions; of a category that is not known, nothing can be said."""
+    if category is None:
+        return {}
+    return _group(fields.DETAILS[category], tree, "category_details", faults)
 
 
 def _workers(tree: object, faults: list[Fault]) -> list[JSON]:
@@ -186,8 +192,12 @@ def _under(path: str, name: str) -> str:
 
 
 def _worker(values: JSON) -> Worker:
-    read = {**values, "document_number": plain(values["document_number"])}
-    return Worker(**{**read, "birth_date": dt.date.fromisoformat(values["birth_date"])})
+    return Worker(**{**_written(values), "birth_date": dt.date.fromisoformat(values["birth_date"])})
+
+
+def _written(person: JSON) -> JSON:
+    number = written(person["document_type"], person["document_number"])
+    return {**person, "document_number": number}
 
 
 def _contract(values: JSON) -> Contract:

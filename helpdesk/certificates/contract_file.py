@@ -29,12 +29,27 @@ TOO_LARGE = N_("El archivo pesa más de 5 MB: envíe uno más ligero, o tome la 
 NO_TYPE = N_("El archivo no es un PDF ni una foto (JPEG, PNG o WebP): envíe el contrato en uno de ellos.")
 OTHER_NAME = N_("El nombre del archivo dice ser otra cosa que su contenido: guárdelo otra vez y envíelo.")
 
-_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?\"<>|]+")
-_ZIP_END = b"PK\x05\x06"
-# A PDF that runs something. What hides it in packed objects is not found here; no program of ours opens it.
-_ACTIVE = re.compile(rb"/(?:JavaScript|JS|Launch)(?![A-Za-z])")
+_NOT_IN_NAMES = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff/\\:*?\"<>|]+"
+)
+# The end of a ZIP's directory, behind which stands a comment of at most 65,535 bytes (APPNOTE.TXT, 4.3.16).
+_ZIP_END, _ZIP_TAIL = b"PK\x05\x06", 22 + 65_535
+_PAGE = re.compile(rb"<(?:!doctype|html|script)", re.I)
+_HEAD = 1_024
+_BLANK = b"\x00\t\n\x0c\r "
+
+
+def _name(word: str) -> str:
+    """A name of a PDF; each of its letters may be written as a number (ISO 32000-1, 7.3.5)."""
+    return "".join(f"(?:{letter}|#(?i:{ord(letter):02x}))" for letter in word)
+
+
+# A PDF that runs something: who holds a script is one of these. No shorter words: a scan's packed bytes hold those of
+# three letters by chance. What hides them in packed objects is not found here; no program of ours opens it.
+_ACTIVE = re.compile(
+    f"/(?:{'|'.join(map(_name, ('JavaScript', 'Launch', 'Rendition')))})(?![A-Za-z])".encode()
+)
 _ENDS = {filetype.JPEG: b"\xff\xd9", filetype.PNG: b"IEND\xaeB`\x82"}
-_TAIL = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +96,20 @@ def read_contract(name: str, content: bytes) -> ContractFile | Fault:
 def clean_name(name: str) -> str:
     """A file's name without folders and signs that no name needs; its end is kept, for it says what the file is."""
     plain = " ".join(_NOT_IN_NAMES.sub(" ", name.replace("\\", "/").rpartition("/")[2]).split())
-    return plain[-NAME_CHARACTERS:] or "contrato"
+    return plain[-NAME_CHARACTERS:].strip(". ") or "contrato"
 
 
 def _fault(rule: str, message: str) -> Fault:
     return Fault(KEY, rule, message, SOURCE)
 
 
+def _holds_zip(content: bytes) -> bool:
+    return _ZIP_END in content[-_ZIP_TAIL:]
+
+
 def _pdf_trouble(content: bytes) -> str | None:
-    if (
-        not content.startswith(b"%PDF-")
-        or b"%%EOF" not in content[-_TAIL:]
-        or _ZIP_END in content[-(1 << 16) :]
-    ):
+    whole = content.startswith(b"%PDF-") and content.rstrip(_BLANK).endswith(b"%%EOF")
+    if not whole or _holds_zip(content) or _PAGE.search(content[:_HEAD]):
         return N_(
             "El PDF está incompleto, o lleva otro archivo dentro: guárdelo otra vez como PDF y envíelo."
         )
@@ -103,15 +119,25 @@ def _pdf_trouble(content: bytes) -> str | None:
 
 
 def _picture_trouble(content: bytes, kind: str) -> str | None:
-    damaged = N_("La foto está incompleta o dañada: tómela otra vez.")
-    end = _ENDS.get(kind)
-    if end is not None and not content.rstrip(b"\x00").endswith(end):
+    damaged = N_(
+        "La foto está incompleta, o lleva otro archivo dentro: tómela otra vez, o envíe el contrato en PDF."
+    )
+    too_many = N_("La foto tiene demasiados puntos: tómela con menos detalle.")
+    if not _is_whole(content, kind) or _holds_zip(content):
         return damaged
     try:
         with Image.open(io.BytesIO(content), formats=(PICTURES[kind],)) as picture:
             width, height = picture.size
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return too_many
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         return damaged
-    if width * height > MOST_PIXELS:
-        return N_("La foto tiene demasiados puntos: tómela con menos detalle.")
-    return None
+    return too_many if width * height > MOST_PIXELS else None
+
+
+def _is_whole(content: bytes, kind: str) -> bool:
+    """Whether a picture ends where it says; some programs fill up with noughts."""
+    if kind == filetype.WEBP:
+        size = 8 + int.from_bytes(content[4:8], "little")
+        return len(content) >= size and not content[size:].strip(b"\x00")
+    return content.rstrip(b"\x00").endswith(_ENDS[kind])

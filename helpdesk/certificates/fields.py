@@ -7,7 +7,6 @@ what was answered is allowed (`rules.py`).
 from __future__ import annotations
 
 import datetime as dt
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,12 +19,15 @@ from helpdesk.certificates.places import is_district
 from helpdesk.desk.words import N_
 
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}")
-PHONE = re.compile(r"\+?[\d\s().-]{6,25}")
+PHONE = re.compile(r"(?=(?:[^0-9]*[0-9]){6})\+?[0-9\s().-]{6,25}")
 # Control characters and halves of characters: nobody types them, and neither a page nor a PDF can show them.
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
+# Characters without a look of their own: in a name they hide what it is, or are the whole of it.
+_UNSEEN = re.compile(r"[\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
 EARLIEST = dt.date(1900, 1, 1)
 LATEST = dt.date(2100, 12, 31)
 MOST_WORKERS = 50
+MOST = 10_000_000_000  # what no number of a filing reaches
 
 JSON = dict[str, Any]
 
@@ -69,7 +71,7 @@ class Field:
     def read(self, value: object) -> Any:
         """The value of a file or a filled form as we keep it. Raises Wrong; None when there is none and need not be."""
         if isinstance(value, str):
-            value = " ".join(_UNWRITABLE.sub(" ", value).split())
+            value = " ".join(_UNWRITABLE.sub(" ", _UNSEEN.sub("", value)).split())
         if value is None or value == "":
             if self.required:
                 raise Wrong("required", MISSING_ES[self.kind])
@@ -121,20 +123,22 @@ def _choice(asked: Field, value: object) -> str:
 
 def _date(_asked: Field, value: object) -> str:
     try:
-        day = dt.date.fromisoformat(value) if isinstance(value, str) and len(value) == 10 else None
+        day = dt.date.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         day = None
-    if day is None or not EARLIEST <= day <= LATEST:
+    # A date in weeks ("2026-W01-1") is one as well, but nobody means it.
+    if day is None or day.isoformat() != value or not EARLIEST <= day <= LATEST:
         raise Wrong("date", N_("Escriba una fecha que exista: día, mes y año con cuatro cifras."))
     return day.isoformat()
 
 
 def _number(_asked: Field, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise Wrong("number", N_("Escriba un número, como 1500.50."))
-    if abs(value) >= 1e10:
+    # A whole number of any length may stand in a file; what is rounded up may be too large after all.
+    if abs(value) >= MOST or abs(rounded := round(value, 2)) >= MOST:
         raise Wrong("number", N_("El número es demasiado grande."))
-    return round(value, 2)
+    return rounded
 
 
 def _yes(_asked: Field, value: object) -> bool:

@@ -14,6 +14,8 @@ from stdnum.exceptions import ValidationError
 from stdnum.pe import ruc
 
 _SEPARATORS = re.compile(r"[\s.]+")
+_HYPHENS = re.compile(r"[-\u2010-\u2015\u2212]+")
+_COMPLEMENT = re.compile(r"([0-9]{5,8})([0-9][A-Z])")
 ECUADOR_PROVINCES = frozenset({*range(1, 25), 30})
 ECUADOR_WEIGHTS = (2, 1) * 4 + (2,)
 LAST_SHOWN = 3
@@ -37,7 +39,7 @@ class DocumentKind:
 
 
 def _kind(nationality: str | None, must: str, usual: str | None = None) -> DocumentKind:
-    return DocumentKind(nationality, re.compile(must), re.compile(usual or must))
+    return DocumentKind(nationality, re.compile(must, re.ASCII), re.compile(usual or must, re.ASCII))
 
 
 WORKER_DOCUMENTS = {
@@ -58,8 +60,15 @@ def plain(number: str) -> str:
     return _SEPARATORS.sub("", number).upper()
 
 
+def written(kind: str, number: str) -> str:
+    """The same for a kind of document: hyphens go, but the one before the complement of a Bolivian number."""
+    bare = _HYPHENS.sub("", plain(number))
+    complemented = _COMPLEMENT.fullmatch(bare) if kind == "ci" else None
+    return "-".join(complemented.groups()) if complemented else bare
+
+
 def judge(kind: str, number: str) -> Verdict:
-    """What a worker's document says of itself; `number` as `plain` writes it."""
+    """What a worker's document says of itself; `number` as `written` writes it."""
     document = WORKER_DOCUMENTS[kind]
     if not document.must.fullmatch(number):
         return Verdict.WRONG
@@ -81,7 +90,7 @@ def is_ruc(number: str) -> bool:
 
     python-stdnum knows the prefixes 10, 15, 17 and 20; other public validators accept 16 as well, and so do we.
     """
-    if re.fullmatch(r"16\d{9}", number):
+    if re.fullmatch("16[0-9]{9}", number):
         return bool(ruc.calc_check_digit(number) == number[-1])
     try:
         return bool(ruc.validate(number) == number)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
@@ -143,28 +143,51 @@ def enter_later(
 
 def declare(filing: Filing, application: Application, contract: ContractFile) -> None:
     """Put what was declared into the row; what was observed may be declared anew until it is decided."""
-    employer, terms = application.employer, application.contract
-    filing.category, filing.details = application.category, dict(application.details)
-    filing.employer_ruc, filing.employer_name = employer.ruc, employer.name
-    filing.employer_address, filing.employer_ubigeo = employer.address, employer.ubigeo
-    filing.employer_activity, filing.representative = employer.activity, dict(employer.representative)
-    filing.email, filing.phone = employer.email, employer.phone
-    filing.contract_type, filing.signed = terms.type, terms.signed
-    filing.starts, filing.ends = terms.start, terms.end
-    filing.occupation = terms.occupation
-    filing.workplace_address, filing.workplace_ubigeo = terms.workplace_address, terms.workplace_ubigeo
-    filing.pay, filing.currency, filing.hours_per_week = terms.pay, terms.currency, terms.hours_per_week
-    filing.declarations = dict(application.declarations)
+    for name, value in declared(application).items():
+        setattr(filing, name, value)
     filing.contract_name, filing.contract_mime = contract.name, contract.type
     filing.contract_sha256 = contract.sha256
     filing.workers = [
-        _worker(place, worker, employer.name) for place, worker in enumerate(application.workers, 1)
+        FiledWorker(**named(place, worker, application.employer.name))
+        for place, worker in enumerate(application.workers, 1)
     ]
 
 
-def _worker(position: int, worker: Worker, employer: str) -> FiledWorker:
+def declared(application: Application) -> dict[str, Any]:
+    """What was declared, as the columns of a filing."""
+    employer, terms = application.employer, application.contract
+    return {
+        "category": application.category,
+        "details": dict(application.details),
+        "employer_ruc": employer.ruc,
+        "employer_name": employer.name,
+        "employer_address": employer.address,
+        "employer_ubigeo": employer.ubigeo,
+        "employer_activity": employer.activity,
+        "representative": dict(employer.representative),
+        "email": employer.email,
+        "phone": employer.phone,
+        "contract_type": terms.type,
+        "signed": terms.signed,
+        "starts": terms.start,
+        "ends": terms.end,
+        "occupation": terms.occupation,
+        "workplace_address": terms.workplace_address,
+        "workplace_ubigeo": terms.workplace_ubigeo,
+        "pay": terms.pay,
+        "currency": terms.currency,
+        "hours_per_week": terms.hours_per_week,
+        "declarations": dict(application.declarations),
+    }
+
+
+def named(position: int, worker: Worker, employer: str) -> dict[str, Any]:
+    """A person on a filing, as the columns of a row."""
     words = plain_words(f"{worker.given_names} {worker.surnames} {employer}")
-    return FiledWorker(position=position, words=words, **asdict(worker))
+    return {"position": position, "words": words, **{of: getattr(worker, of) for of in WORKER_COLUMNS}}
+
+
+WORKER_COLUMNS = tuple(column.name for column in fields(Worker))
 
 
 def _open_ticket(session: Session, submission: Submission, now: dt.datetime) -> Ticket:
@@ -175,7 +198,7 @@ def _open_ticket(session: Session, submission: Submission, now: dt.datetime) -> 
         number=numbers.take(),
         channel=FILINGS,
         requester=requester,
-        subject=_subject(submission),
+        subject=subject(submission.kind, submission.application),
         line=LINE,
         topic=None,
         status=TicketStatus.OPEN.value,
@@ -199,33 +222,44 @@ def _requester(session: Session, application: Application, now: dt.datetime) -> 
 
 
 def _participants(ticket: Ticket, application: Application, now: dt.datetime) -> Iterable[Participant]:
-    employer = application.employer.email
-    found = {
-        worker.email: worker for worker in application.workers if worker.email and worker.email != employer
-    }
-    for address, worker in list(found.items())[:MOST_PARTICIPANTS]:
-        name = f"{worker.given_names} {worker.surnames}"
+    for address, name in others_concerned(application).items():
         yield Participant(ticket_id=ticket.id, address=address, name=name, added_at=now)
 
 
-def _subject(submission: Submission) -> str:
-    what, people = FILING_KINDS_ES[submission.kind.value], len(submission.application.workers)
+def others_concerned(application: Application) -> dict[str, str]:
+    """Who may write to the ticket besides the employer: the names of its people by their addresses."""
+    employer = application.employer.email
+    found = {
+        worker.email: f"{worker.given_names} {worker.surnames}"
+        for worker in application.workers
+        if worker.email and worker.email != employer
+    }
+    return dict(list(found.items())[:MOST_PARTICIPANTS])
+
+
+def subject(kind: FilingKind, application: Application) -> str:
+    """What the ticket is called."""
+    what, people = FILING_KINDS_ES[kind.value], len(application.workers)
     counted = f"{people} persona{'s' if people > 1 else ''}"
-    return f"{what}: {submission.application.employer.name} ({counted})"
+    return f"{what}: {application.employer.name} ({counted})"
 
 
-def _message(ticket: Ticket, submission: Submission, now: dt.datetime) -> Message:
-    """What was filed, in words: the beginning of the talk, so that a mail about it has something to answer."""
-    application, asked = submission.application, submission.request
+def in_words(kind: FilingKind, application: Application, asked: str = "") -> str:
+    """What was filed: the beginning of the talk, so that a mail about it has something to answer."""
     employer, terms = application.employer, application.contract
     lines = [
-        f"{FILING_KINDS_ES[submission.kind.value]} presentada por {employer.name}, RUC {employer.ruc}.",
+        f"{FILING_KINDS_ES[kind.value]} presentada por {employer.name}, RUC {employer.ruc}.",
         f"Categoría: {CATEGORIES_ES[application.category]}.",
         f"Ocupación: {terms.occupation}, en {place(terms.workplace_ubigeo)}.",
         f"Personas: {', '.join(f'{worker.given_names} {worker.surnames}' for worker in application.workers)}.",
         *([f"Qué pide: {asked}"] if asked else []),
     ]
-    text = "\n".join(lines)
+    return "\n".join(lines)
+
+
+def _message(ticket: Ticket, submission: Submission, now: dt.datetime) -> Message:
+    employer = submission.application.employer
+    text = in_words(submission.kind, submission.application, submission.request)
     return Message(
         ticket_id=ticket.id,
         direction=Direction.INBOUND.value,
@@ -239,8 +273,13 @@ def _message(ticket: Ticket, submission: Submission, now: dt.datetime) -> Messag
     )
 
 
+def issued_in_words(numbers: Sequence[str]) -> str:
+    """What came of the filing, for a list."""
+    return f"Emitida: {', '.join(numbers)}"[:SNIPPET_CHARACTERS]
+
+
 def describe(filing: Filing, issued: Sequence[Constancia]) -> None:
     """Say in the queue what came of the filing."""
-    numbers = ", ".join(constancia.number for constancia in issued)
-    what = f"Emitida: {numbers}" if numbers else FILING_KINDS_ES[FilingKind(filing.kind).value]
-    filing.ticket.snippet = what[:SNIPPET_CHARACTERS]
+    numbers = [constancia.number for constancia in issued]
+    kind = FILING_KINDS_ES[FilingKind(filing.kind).value]
+    filing.ticket.snippet = issued_in_words(numbers) if numbers else kind[:SNIPPET_CHARACTERS]

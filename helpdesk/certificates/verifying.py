@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from helpdesk.accounts.limits import asked_since
 from helpdesk.certificates.codes import read_code
@@ -23,8 +23,9 @@ from helpdesk.settings import LIMA
 # A well-formed code that is drawn for nobody (its check symbol is wrong): looked up when there is nothing to look up,
 # so that the answer takes as long.
 NOBODYS = "0" * 24 + "1"
-# What is counted when a code is nobody's, and how many of them in an hour are no slips any more.
-MISSES, MISSES_AN_HOUR = "verify-miss", 100
+# Counted after a look, one or the other, so that both take as long; so many misses in an hour are no slips any more.
+MISSES, HITS = "verify-miss", "verify-hit"
+MISSES_AN_HOUR = 100
 TRYING_ES = N_("Alguien prueba códigos de verificación: hubo más de 100 que no existen en la última hora.")
 FACTS_ES = {
     "number": N_("Número"),
@@ -99,16 +100,18 @@ def verify_file(session: Session, content: bytes, now: dt.datetime) -> Verified:
 def _look_up(
     session: Session, which: ColumnElement[bool], now: dt.datetime, unchanged: bool | None
 ) -> Verified:
+    later = aliased(Constancia)
     query = (
-        select(Constancia, FiledWorker, Filing.employer_name)
+        select(Constancia, FiledWorker, Filing.employer_name, later.number)
         .join(FiledWorker, FiledWorker.id == Constancia.worker_id)
         .join(Filing, Filing.id == FiledWorker.filing_id)
+        .outerjoin(later, later.id == Constancia.replaced_by_id)
         .where(which)
     )
     row = session.execute(query).one_or_none()
     if row is None:
         return Verified(Standing.UNKNOWN)
-    constancia, worker, employer = row
+    constancia, worker, employer, replaced_by = row
     standing = constancia.standing(now.astimezone(LIMA).date())
     if standing is Standing.UNKNOWN:
         return Verified(standing)
@@ -122,6 +125,6 @@ def _look_up(
         document_end=worker.document_end,
         employer=employer,
         sha256=constancia.sha256,
-        replaced_by=constancia.replaced_by.number if constancia.replaced_by else None,
+        replaced_by=replaced_by,
         unchanged=unchanged,
     )

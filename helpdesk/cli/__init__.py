@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from helpdesk.cli.accounts import user
 from helpdesk.cli.answers import answers
 from helpdesk.cli.certificate import certificate
+from helpdesk.cli.certificate_import import certificate_import
 from helpdesk.cli.database import db
 from helpdesk.cli.mail import mail
 from helpdesk.cli.mailbox import mailbox
@@ -57,5 +58,6 @@ def main() -> None:
 
 
 mail.add_command(resume_sending)
+certificate.add_command(certificate_import)
 for command in (demo, web, worker, db, user, mailbox, mail, model, answers, certificate, classify, suggest):
     main.add_command(command)

@@ -1,7 +1,7 @@
 """`helpdesk certificate`: a filing from a file, and is a constancia genuine.
 
-One JSON object on standard output in every case; exit code 0 issued or observed (or genuine and in force), 1 rejected
-(or not), 2 when a file cannot be read.
+Of a filing, one JSON object on standard output in every case; exit code 0 issued or observed (or genuine and in force),
+1 rejected (or not), 2 when a file cannot be read or the desk cannot work.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from helpdesk.certificates.application import Fault, read_application
 from helpdesk.certificates.contract_file import ContractFile, read_contract
@@ -20,8 +21,10 @@ from helpdesk.certificates.records import Constancia, Source
 from helpdesk.certificates.sealing import seal_due
 from helpdesk.certificates.verifying import Verified, verify_code, verify_file
 from helpdesk.db import utc_now
+from helpdesk.desk.lifecycle import ConstanciaState
 from helpdesk.desk.words import STANDINGS_ES
 from helpdesk.desk.worker import open_sessions_of
+from helpdesk.errors import HelpdeskError
 from helpdesk.mail.clamav import Scanner, ScannerDown, ScanRefused
 from helpdesk.settings import Settings, load
 
@@ -50,27 +53,29 @@ def file(path: Path, out: Path | None, _json: bool) -> None:
       helpdesk certificate file filing.json --pdf constancia.pdf
     """
     tree = _read_json(path)
+    try:
+        _file(tree, path.parent, out)
+    except (HelpdeskError, DBAPIError) as error:
+        message = str(error) if isinstance(error, HelpdeskError) else "La base de datos no respondió bien."
+        _print(Result(Outcome.REJECTED, (Fault("", "unavailable", message),)), {})
+        raise  # `main` says it on standard error, and ends with 2
+
+
+def _file(tree: object, folder: Path, out: Path | None) -> NoReturn:
     settings = load()
-    faults, submission = _submission(tree, path.parent, settings)
+    faults, submission = _submission(tree, folder, settings)
     if submission is None:
         _finish(Result(Outcome.REJECTED, faults), {}, 1)
     with open_sessions_of(settings) as sessions:
         with sessions.begin() as session:
             result = submit(session, submission, settings)
             ticket = result.filing.ticket.number if result.filing else None
-            documents = documents_of(session, result.filing) if result.filing else []
-        if result.outcome is not Outcome.ISSUED:
+        if result.filing is None or result.outcome is not Outcome.ISSUED:
             _finish(result, {"ticket": ticket} if ticket else {}, int(result.outcome is Outcome.REJECTED))
-        if settings.seals:
-            documents = _sealed(sessions, settings, documents)
-        certificates = _write_all(documents, out, path.parent)
+        seal_due(sessions, settings)
+        with sessions() as session:
+            certificates = _write_all(documents_of(session, result.filing), out, folder)
     _finish(result, {"ticket": ticket, "certificates": certificates}, 0)
-
-
-def _sealed(sessions: Any, settings: Settings, documents: list[Constancia]) -> list[Constancia]:
-    seal_due(sessions, settings)
-    with sessions() as session:
-        return documents_of(session, documents[0].worker.filing)
 
 
 def _read_json(path: Path) -> object:
@@ -91,18 +96,22 @@ def _read_json(path: Path) -> object:
 
 def _submission(tree: Any, folder: Path, settings: Settings) -> tuple[tuple[Fault, ...], Submission | None]:
     reading = read_application(tree)
-    contract = _contract(tree.get("contract_file"), folder, settings)
+    contract = contract_in(folder, tree.get("contract_file"), settings)
     faults = (*reading.faults, *([contract] if isinstance(contract, Fault) else []))
     if faults or reading.application is None or isinstance(contract, Fault):
         return faults, None
     return (), Submission(reading.application, contract, Source.FILE)
 
 
-def _contract(name: object, folder: Path, settings: Settings) -> ContractFile | Fault:
+def contract_in(folder: Path, name: object, settings: Settings) -> ContractFile | Fault:
+    """The contract that a file in a folder is, or what is wrong with it; a scanner looks at it when there is one."""
     if not isinstance(name, str) or not name.strip():
         return Fault("contract_file", "required", "Indique el archivo del contrato firmado.")
+    path = folder / name
     try:
-        with (folder / name).open("rb") as opened:
+        if not path.is_file():  # a device or a pipe may never end
+            raise FileNotFoundError
+        with path.open("rb") as opened:
             content = opened.read(MOST_BYTES + 1)
     except (OSError, ValueError):
         return Fault(
@@ -122,25 +131,30 @@ def _write_all(documents: list[Constancia], out: Path | None, beside: Path) -> l
     single = len(documents) == 1
     written = []
     for document in documents:
-        assert document.pdf is not None
-        target = _target(document.number, out, beside, single)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(document.pdf)
-        except OSError as error:
-            # It is issued, whatever becomes of the copy: it can be had again from the desk.
-            click.echo(f"{target}: {error.strerror}.", err=True)
-            target = None  # type: ignore[assignment]
+        sealed = document.state != ConstanciaState.SEALING.value
+        target = _write(document, _target(document.number, out, beside, single)) if sealed else None
         written.append(
             {
                 "worker": document.worker.name,
                 "number": document.number,
                 "code": document.code,
                 "pdf": str(target) if target else None,
-                "sha256": document.sha256,
+                "sha256": document.sha256 if sealed else None,
             }
         )
     return written
+
+
+def _write(document: Constancia, target: Path) -> Path | None:
+    """Write a document's copy; it is issued, whatever becomes of that: it can be had again from the desk."""
+    assert document.pdf is not None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(document.pdf)
+    except OSError as error:
+        click.echo(f"{target}: {error.strerror}.", err=True)
+        return None
+    return target
 
 
 def _target(number: str, out: Path | None, beside: Path, single: bool) -> Path:
@@ -157,6 +171,11 @@ def _unreadable(message: str) -> NoReturn:
 
 
 def _finish(result: Result, more: dict[str, Any], code: int) -> NoReturn:
+    _print(result, more)
+    raise SystemExit(code)
+
+
+def _print(result: Result, more: dict[str, Any]) -> None:
     reasons = [
         {
             "rule": fault.rule,
@@ -166,8 +185,8 @@ def _finish(result: Result, more: dict[str, Any], code: int) -> NoReturn:
         }
         for fault in result.reasons
     ]
-    click.echo(json.dumps({"outcome": result.outcome.value, "reasons": reasons, **more}, ensure_ascii=False))
-    raise SystemExit(code)
+    # In ASCII: what a strange file name or another encoding of the terminal would break can be printed as well.
+    click.echo(json.dumps({"outcome": result.outcome.value, "reasons": reasons, **more}))
 
 
 @certificate.command("verify")
@@ -183,12 +202,12 @@ def verify(subject: str, as_json: bool) -> None:
     """
     path = Path(subject)
     content = None
-    if path.suffix.lower() == ".pdf" or path.is_file():
-        try:
+    try:
+        if path.suffix.lower() == ".pdf" or path.is_file():
             content = path.read_bytes()
-        except OSError as error:
-            click.echo(f"{subject}: {error.strerror}.", err=True)
-            raise SystemExit(2) from error
+    except OSError as error:
+        click.echo(f"{subject}: {error.strerror}.", err=True)
+        raise SystemExit(2) from error
     settings, today = load(), utc_now()
     with open_sessions_of(settings) as sessions, sessions() as session:
         found = (
@@ -206,10 +225,6 @@ def _show(found: Verified, as_json: bool) -> None:
         return
     click.echo(STANDINGS_ES[found.standing.value])
     if found.unchanged is not None:
-        click.echo(
-            "El archivo es el que se emitió."
-            if found.unchanged
-            else "El archivo no es ninguno de los que se emitieron."
-        )
+        click.echo(UNCHANGED if found.unchanged else CHANGED)
     for name, value in found.facts().items():
         click.echo(f"{name}: {value}")

@@ -16,13 +16,12 @@ from werkzeug.wrappers import Response
 
 from helpdesk.accounts.limits import count_asking
 from helpdesk.certificates import drafts
-from helpdesk.certificates.application import Fault, read_fields
+from helpdesk.certificates.application import SHAPE_SOURCE, Fault, read_fields
 from helpdesk.certificates.fields import NATIONALITIES_ES, Field, Kind
 from helpdesk.certificates.inquiry import ask_a_person
 from helpdesk.certificates.links import Purpose, row_of, token
 from helpdesk.certificates.places import districts as all_districts
 from helpdesk.certificates.records import FilingDraft
-from helpdesk.certificates.rules import NATIONALITY
 from helpdesk.db import utc_now
 from helpdesk.desk.words import N_
 from helpdesk.errors import HelpdeskError, NotAllowed
@@ -43,16 +42,38 @@ ASKS_A_MINUTE = 10
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A fault as a page shows it: the field's own words, and where to jump."""
+    """A fault as a page shows it: its words beside the field, and where to jump.
+
+    `question` is what was asked, for the summary, when the words alone do not tell; `source` where a rule comes from.
+    """
 
     key: str
     message: str
     anchor: str | None
+    question: str = ""
+    source: str = ""
+
+    @property
+    def told(self) -> str:
+        """The words for the summary, far from the field: "RUC: complete este dato."."""
+        if not self.question:
+            return self.message
+        if self.question.endswith(("?", ".")):
+            return f"{self.question} {self.message}"
+        return f"{self.question}: {self.message[:1].lower()}{self.message[1:]}"
 
 
-def shown(faults: Sequence[Fault]) -> list[Shown]:
+def shown(faults: Sequence[Fault], asked: Sequence[Field] = ()) -> list[Shown]:
     """Faults of one page: they link to its fields."""
-    return [Shown(fault.key, gettext(fault.message), f"#{fault.key}") for fault in faults]
+    labels = {question.name: gettext(question.label) for question in asked}
+    return [shown_at(fault, f"#{fault.key}", labels.get(fault.key, "")) for fault in faults]
+
+
+def shown_at(fault: Fault, anchor: str | None, question: str) -> Shown:
+    """A fault that is mended at an address. A rule's words say what they are about; those of a shape may not."""
+    of_shape = fault.source == SHAPE_SOURCE
+    source = "" if of_shape else gettext(fault.source)
+    return Shown(fault.key, gettext(fault.message), anchor, question if of_shape else "", source)
 
 
 def by_name(faults: Sequence[Shown]) -> dict[str, Shown]:
@@ -80,7 +101,7 @@ def answer_value(value: object, question: Field) -> str:
 @constancia.get("/distritos.json")
 def districts() -> tuple[list[str], int, dict[str, str]]:
     """Every district's whole name: what the page offers while somebody types, when scripts run."""
-    return [name for _, name in all_districts()], 200, {"Cache-Control": "public, max-age=86400"}
+    return [name for _, name in all_districts()], 200, {"Cache-Control": "private, max-age=86400"}
 
 
 @constancia.get("/datos-personales")
@@ -116,7 +137,6 @@ def elsewhere() -> str:
 def _elsewhere(answers: dict[str, Any], faults: list[Shown]) -> str:
     return render_template(
         "constancia/elsewhere.html",
-        message=NATIONALITY.message,
         asked=QUESTION,
         answers=answers,
         faults=faults,
@@ -132,7 +152,7 @@ def ask() -> Response | tuple[str, int] | str:
     faults: list[Fault] = []
     read = read_fields(QUESTION, answers, "", faults)
     if faults:
-        return _elsewhere(answers, shown(faults)), 422
+        return _elsewhere(answers, shown(faults, QUESTION)), 422
     ticket = ask_a_person(session(), read, utc_now())
     session().commit()
     return render_template("constancia/asked.html", number=ticket.number)
@@ -164,7 +184,7 @@ def give_email(pais: str) -> Response | tuple[str, int]:
     faults: list[Fault] = []
     read = read_fields(EMAIL, answers, "", faults)
     if faults:
-        return _email(nationality, answers, shown(faults)), 422
+        return _email(nationality, answers, shown(faults, EMAIL)), 422
     try:
         draft = drafts.start(session(), read["email"], nationality, settings(), utc_now())
         session().commit()

@@ -178,7 +178,7 @@ def end(secret: str) -> str:
 
 
 def _end(filing: Filing, secret: str, answers: dict[str, Any], faults: list[Fault]) -> str:
-    told = shown(faults)
+    told = shown(faults, END)
     return render_template(
         "constancia/end.html",
         filing=filing,

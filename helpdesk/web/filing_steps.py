@@ -48,7 +48,7 @@ def _only(asked: Iterable[Field], *names: str) -> tuple[Field, ...]:
 
 
 PLACE = ("workplace_address", "workplace_ubigeo", "pay", "currency", "hours_per_week")
-CATEGORY = Step("categoria", N_("¿En qué categoría viene?"), fields.CATEGORY, hints=CATEGORY_HINTS_ES)
+CATEGORY = Step("categoria", N_("¿En qué categoría viene la persona?"), fields.CATEGORY, hints=CATEGORY_HINTS_ES)
 EMPLOYER = Step("empleador", N_("¿Quién da el trabajo?"), _but(fields.EMPLOYER, "email"), ("employer",))
 REPRESENTATIVE = Step(
     "representante",
@@ -71,8 +71,16 @@ REQUEST = Step(
     N_("¿Qué cambia?"),
     (Field("request", N_("Diga en pocas palabras qué cambia y por qué"), longest=500),),
 )
-DECLARATIONS = Step("declaraciones", N_("Declaraciones"), fields.DECLARATIONS, ("declarations",))
+DECLARATIONS = Step(
+    "declaraciones",
+    N_("Declaraciones"),
+    fields.DECLARATIONS,
+    ("declarations",),
+    intro=N_("Marque cada casilla si lo que dice es cierto."),
+)
 CHECK = "revisar"
+SEVERAL_DISTRICTS = N_("Elija un distrito entre los que empiezan así.")
+NO_DISTRICT = N_("Elija un distrito que exista. Escriba su nombre y su provincia, como en «Miraflores, Lima».")
 
 _ALL = (EMPLOYER, REPRESENTATIVE, CATEGORY, DETAILS_STEP, WORKERS, CONTRACT, WORKPLACE, FILE, DECLARATIONS)
 
@@ -113,11 +121,16 @@ def _text_sent(name: str, form: MultiDict[str, str]) -> str | None:
 
 def _date_sent(name: str, form: MultiDict[str, str]) -> str | None:
     day, month, year = (form.get(f"{name}_{part}", "").strip()[:4] for part in ("dia", "mes", "anio"))
-    # Kept in three pieces even when they are no date: nothing that was typed is lost.
+    # Kept in three pieces even when they are no date: nothing that was typed is lost, and nothing is added to it.
     day, month, year = (part.replace("-", "") for part in (day, month, year))
-    return f"{year}-{month:0>2}-{day:0>2}" if day or month or year else None
+    return f"{year}-{_two(month)}-{_two(day)}" if day or month or year else None
 
 
+def _two(figures: str) -> str:
+    return figures.zfill(2) if figures.isdecimal() else figures
+
+
+_THOUSANDS = re.compile(r"\d{1,3}(\.\d{3})+")
 _DECIMAL_COMMA = re.compile(r"\d{1,3}([. ]?\d{3})*,\d{1,2}")
 _PLAIN_NUMBER = re.compile(r"\d+(\.\d+)?")
 
@@ -126,7 +139,7 @@ def _number_sent(name: str, form: MultiDict[str, str]) -> float | str | None:
     typed = _text_sent(name, form)
     if typed is None:
         return None
-    if _DECIMAL_COMMA.fullmatch(typed):
+    if _DECIMAL_COMMA.fullmatch(typed) or _THOUSANDS.fullmatch(typed):
         typed = typed.replace(".", "").replace(" ", "").replace(",", ".")
     bare = typed.replace(",", "").replace(" ", "")
     return float(bare) if _PLAIN_NUMBER.fullmatch(bare) and len(bare) < 16 else typed
@@ -137,11 +150,11 @@ def _yes_sent(name: str, form: MultiDict[str, str]) -> bool:
 
 
 def _district_sent(name: str, form: MultiDict[str, str]) -> str | None:
-    chosen = form.get(f"{name}_elegido", "")
-    if is_district(chosen):
-        return chosen
     typed = _text_sent(name, form)
     found = find(typed) if typed else []
+    chosen = form.get(f"{name}_elegido", "")
+    if is_district(chosen) and (not typed or chosen in found):  # what was typed since then counts for more
+        return chosen
     return found[0] if len(found) == 1 else typed
 
 
@@ -190,7 +203,7 @@ def faults_of_page(step: Step, answers: Tree, draft: Tree, today: dt.date) -> li
     tree = _right_elsewhere(step, answers, draft, today)
     reading = read_application(tree)
     if reading.application is None:
-        return list(_here(step, reading.faults))
+        return [_in_words(fault, answers) for fault in _here(step, reading.faults)]
     return list(_here(step, broken(REJECTING, reading.application, Known(today))))
 
 
@@ -234,6 +247,14 @@ def _here(step: Step, faults: Iterable[Fault]) -> Iterable[Fault]:
         below = fault.key.startswith(_prefix(step))
         if below and key in names:
             yield replace(fault, key=key)
+
+
+def _in_words(fault: Fault, answers: Tree) -> Fault:
+    """A district that is none, in words for whoever typed a name; a file's words are about codes."""
+    if fault.rule != "ubigeo":
+        return fault
+    several = len(find(str(answers.get(fault.key)))) > 1
+    return replace(fault, message=SEVERAL_DISTRICTS if several else NO_DISTRICT)
 
 
 def _prefix(step: Step) -> str:

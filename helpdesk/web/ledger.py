@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -21,6 +20,7 @@ from helpdesk.desk.receive import WITHHELD
 from helpdesk.desk.reconcile import newest
 from helpdesk.errors import NotAllowed
 from helpdesk.web.guard import row_id
+from helpdesk.web.period import day_asked
 from helpdesk.web.session import agent, session, settings
 
 ledger = Blueprint("ledger", __name__, url_prefix="/correo")
@@ -45,19 +45,11 @@ def filter_from_request() -> Filter:
         state=state if state in STATES else None,
         mailbox_id=row_id(request.args, "buzon"),
         automatic=AUTOMATIC.get(request.args.get("automatico", "")),
-        since=_day("desde"),
-        until=_day("hasta"),
+        since=day_asked("desde"),
+        until=day_asked("hasta"),
         search=request.args.get("q", "").strip().replace("\x00", "")[:200],
         page=min(max(request.args.get("pagina", 1, type=int), 1), 10_000),
     )
-
-
-def _day(name: str) -> dt.date | None:
-    try:
-        day = dt.date.fromisoformat(request.args.get(name, ""))
-    except ValueError:
-        return None
-    return day if 1970 <= day.year <= 2200 else None
 
 
 def filter_arguments(wanted: Filter) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from helpdesk.accounts.limits import count_asking
 from helpdesk.certificates.codes import LONGEST_TYPED, grouped, read_code
 from helpdesk.certificates.records import Standing
-from helpdesk.certificates.verifying import FACTS_ES, MISSES, verify_code
+from helpdesk.certificates.verifying import FACTS_ES, HITS, MISSES, verify_code
 from helpdesk.db import utc_now
 from helpdesk.web.session import session
 
@@ -43,9 +43,8 @@ def show(typed: str) -> tuple[str, int]:
         return render_template("constancia/busy.html", words=words), 429
     found = verify_code(session(), typed, now)
     code = read_code(typed)
-    if found.standing is Standing.UNKNOWN:
-        count_asking(session(), MISSES, "all", now)
-        session().commit()
+    count_asking(session(), MISSES if found.standing is Standing.UNKNOWN else HITS, "all", now)
+    session().commit()
     status = 404 if found.standing is Standing.UNKNOWN else 200
     page = render_template(
         "constancia/verify.html",

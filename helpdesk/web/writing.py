@@ -7,6 +7,7 @@ Behind a secret link. Not in: what a page asks and what is wrong with it (`filin
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from helpdesk.certificates import drafts, fields
 from helpdesk.certificates.application import Fault
 from helpdesk.certificates.contract_file import KEY as CONTRACT_FILE
 from helpdesk.certificates.contract_file import ContractFile, read_contract
-from helpdesk.certificates.fields import NATIONALITIES_ES
+from helpdesk.certificates.fields import CATEGORIES_ES, NATIONALITIES_ES
 from helpdesk.certificates.issuing import Outcome
 from helpdesk.certificates.links import Purpose, token
 from helpdesk.certificates.records import FilingDraft
@@ -28,7 +29,7 @@ from helpdesk.errors import HelpdeskError
 from helpdesk.mail.clamav import Scanner, ScannerDown, ScanRefused
 from helpdesk.settings import LIMA
 from helpdesk.web import filing_steps as pages
-from helpdesk.web.constancia import Shown, by_name, draft_of, shown
+from helpdesk.web.constancia import Shown, by_name, draft_of, shown, shown_at
 from helpdesk.web.filing_steps import Step
 from helpdesk.web.session import session, settings
 
@@ -55,10 +56,19 @@ def write(secret: str) -> Response:
     draft = _written_on(secret)
     if draft.filing is not None:
         return redirect(_receipt_url(draft))
-    for step in _steps(draft):
-        if _missing(draft, step):
-            return redirect(url_for("writing.step", secret=secret, slug=step.slug))
-    return redirect(url_for("writing.step", secret=secret, slug=pages.CHECK))
+    missing = (step.slug for step in _steps(draft) if _missing(draft, step))
+    return _to(draft, secret, next(missing, pages.CHECK))
+
+
+def _to(draft: FilingDraft, secret: str, slug: str) -> Response:
+    """To a page; from the list of people on to the only person, while there is nothing to list."""
+    if slug == pages.WORKERS.slug and _nobody_yet(draft):
+        return redirect(url_for("writing.worker", secret=secret, place=1))
+    return redirect(url_for("writing.step", secret=secret, slug=slug))
+
+
+def _nobody_yet(draft: FilingDraft) -> bool:
+    return len(draft.answers.get("workers") or []) <= 1 and bool(_incomplete(draft))
 
 
 def _receipt_url(draft: FilingDraft) -> str:
@@ -111,7 +121,7 @@ def _page(
     steps = _steps(draft)
     slugs = [each.slug for each in steps]
     at = slugs.index(step.slug if step.slug in slugs else pages.WORKERS.slug)
-    told = shown(faults)
+    told = shown(faults, step.asked)
     return render_template(
         "constancia/step.html",
         draft=draft,
@@ -120,31 +130,43 @@ def _page(
         answers=answers,
         at=at + 1,
         of=len(steps) + 1,
-        back=_back(secret, slugs, at, step),
+        back=_back(draft, secret, slugs[:at], step),
+        note=_note(draft, step),
         faults=told,
         by_name=by_name(told),
         found=pages.districts_meant(step.asked, answers),
-        kind_name=FILING_KINDS_ES[draft.kind] if draft.follows_id else None,
     )
 
 
-def _back(secret: str, slugs: list[str], at: int, step: Step) -> str:
+def _note(draft: FilingDraft, step: Step) -> str | None:
+    """What a page is about, when its title does not say."""
     if step.path[:1] == ("workers",):
-        return url_for("writing.step", secret=secret, slug=pages.WORKERS.slug)
-    if request.args.get("desde") == pages.CHECK:
+        return gettext("Persona %(n)s", n=int(step.path[1]) + 1)
+    if step.slug == pages.DETAILS_STEP.slug:
+        return gettext(CATEGORIES_ES[draft.answers["category"]])
+    return gettext(FILING_KINDS_ES[draft.kind]) if draft.follows_id else None
+
+
+def _back(draft: FilingDraft, secret: str, before: list[str], step: Step) -> str | None:
+    """The page before, as the person came; none before the first: the address is confirmed once."""
+    if step.path[:1] == ("workers",) and not _nobody_yet(draft):
+        return url_for("writing.step", secret=secret, slug=pages.WORKERS.slug, desde=_from())
+    if _from() == pages.CHECK:
         return url_for("writing.step", secret=secret, slug=pages.CHECK)
-    if at == 0:
-        return url_for("constancia.start")
-    return url_for("writing.step", secret=secret, slug=slugs[at - 1])
+    return url_for("writing.step", secret=secret, slug=before[-1]) if before else None
+
+
+def _from() -> str | None:
+    """The check, when the person came from it to change something."""
+    return pages.CHECK if request.args.get("desde") == pages.CHECK else None
 
 
 def _next(draft: FilingDraft, secret: str, slug: str) -> Response:
     """The page after this one; back to the check when the person came from it."""
     slugs = [step.slug for step in _steps(draft)]
     at = slugs.index(slug) + 1
-    going_back = request.args.get("desde") == pages.CHECK
-    following = pages.CHECK if going_back or at >= len(slugs) else slugs[at]
-    return redirect(url_for("writing.step", secret=secret, slug=following))
+    going_back = _from() == pages.CHECK
+    return _to(draft, secret, pages.CHECK if going_back or at >= len(slugs) else slugs[at])
 
 
 @writing.post("/<slug>")
@@ -179,7 +201,10 @@ def _forget_details(draft: FilingDraft, step: Step, answers: dict[str, Any]) -> 
 
 def _save_contract(draft: FilingDraft, secret: str, step: Step) -> Response | tuple[str, int]:
     sent = request.files.get(CONTRACT_FILE)
-    content = sent.read() if sent is not None else b""
+    content = b""
+    if sent is not None:
+        content = sent.read()
+        sent.close()  # a large one lies in a file
     if not content and draft.contract_sha256 is not None:
         return _next(draft, secret, step.slug)
     contract = read_contract((sent.filename if sent else None) or "contrato", content)
@@ -226,7 +251,8 @@ def _workers(draft: FilingDraft, secret: str, incomplete: list[int]) -> str:
         faults=told,
         at=at + 1,
         of=len(slugs) + 1,
-        back=_back(secret, slugs, at, pages.WORKERS),
+        back=_back(draft, secret, slugs[:at], pages.WORKERS),
+        desde=_from(),
     )
 
 
@@ -237,9 +263,11 @@ def _place(draft: FilingDraft, place: int) -> int:
 
 
 @writing.get("/personas/<id:place>")
-def worker(secret: str, place: int) -> str:
+def worker(secret: str, place: int) -> str | Response:
     """One person of the contract."""
     draft = _written_on(secret)
+    if draft.filing is not None:
+        return redirect(_receipt_url(draft))
     found = pages.worker_step(_place(draft, place))
     return _page(draft, secret, found, pages.answers_at(draft.answers, found.path), [])
 
@@ -248,6 +276,8 @@ def worker(secret: str, place: int) -> str:
 def save_worker(secret: str, place: int) -> Response | tuple[str, int]:
     """Keep one person."""
     draft = _written_on(secret)
+    if draft.filing is not None:
+        return redirect(_receipt_url(draft))
     found = pages.worker_step(_place(draft, place))
     answers = pages.answers_sent(found.asked, request.form)
     faults = pages.faults_of_page(found, answers, draft.answers, _today())
@@ -256,7 +286,7 @@ def save_worker(secret: str, place: int) -> Response | tuple[str, int]:
     if faults:
         return _page(draft, secret, found, answers, faults), 422
     return redirect(
-        url_for("writing.step", secret=secret, slug=pages.WORKERS.slug, desde=request.args.get("desde"))
+        url_for("writing.step", secret=secret, slug=pages.WORKERS.slug, desde=_from())
     )
 
 
@@ -264,9 +294,11 @@ def save_worker(secret: str, place: int) -> Response | tuple[str, int]:
 def remove_worker(secret: str, place: int) -> Response:
     """Take a person out."""
     draft = _written_on(secret)
+    if draft.filing is not None:
+        return redirect(_receipt_url(draft))
     drafts.drop_worker(draft, _place(draft, place), utc_now())
     session().commit()
-    return redirect(url_for("writing.step", secret=secret, slug=pages.WORKERS.slug))
+    return redirect(url_for("writing.step", secret=secret, slug=pages.WORKERS.slug, desde=_from()))
 
 
 def _check(draft: FilingDraft, secret: str, faults: Sequence[Fault]) -> str:
@@ -282,10 +314,7 @@ def _check(draft: FilingDraft, secret: str, faults: Sequence[Fault]) -> str:
         draft=draft,
         secret=secret,
         sections=sections,
-        faults=[
-            Shown(fault.key, gettext(fault.message), _page_of(draft, fault.key, secret)) for fault in faults
-        ],
-        reasons=[(gettext(fault.message), gettext(fault.source)) for fault in faults],
+        faults=[_shown(draft, secret, fault) for fault in faults],
     )
 
 
@@ -298,18 +327,24 @@ def _section(step: Step, answers: dict[str, Any], secret: str, place: int | None
     return {"title": step.title, "place": place, "change": change, "rows": rows, "file": step.file}
 
 
-def _page_of(draft: FilingDraft, key: str, secret: str) -> str | None:
-    """The page on which a fault can be mended."""
-    if key.startswith("workers["):
-        place = int(key.partition("[")[2].partition("]")[0]) + 1
-        return url_for("writing.worker", secret=secret, place=place, desde=pages.CHECK)
-    group, _, name = key.rpartition(".")
+def _shown(draft: FilingDraft, secret: str, fault: Fault) -> Shown:
+    """A fault of the whole filing, with the question that is meant and the place where it is answered."""
+    group, _, name = fault.key.rpartition(".")
+    if person := re.fullmatch(r"workers\[(\d+)\]", group):
+        place = int(person[1]) + 1
+        anchor = url_for("writing.worker", secret=secret, place=place, desde=pages.CHECK, _anchor=name)
+        label = next((gettext(question.label) for question in fields.WORKER if question.name == name), "")
+        return shown_at(fault, anchor, gettext("%(question)s (persona %(n)s)", question=label, n=place))
+    if fault.key == "workers":
+        people = url_for("writing.step", secret=secret, slug=pages.WORKERS.slug, desde=pages.CHECK)
+        return shown_at(fault, people, "")
     for step in _steps(draft):
         there = ".".join(str(part) for part in step.path) == group
-        named = any(question.name == name for question in step.asked)
-        if (there and named) or (step.file and key == CONTRACT_FILE) or step.slug == key:
-            return url_for("writing.step", secret=secret, slug=step.slug, desde=pages.CHECK)
-    return url_for("writing.step", secret=secret, slug=pages.WORKERS.slug) if key == "workers" else None
+        label = next((gettext(question.label) for question in step.asked if question.name == name), "")
+        if (there and label) or (step.file and name == CONTRACT_FILE):
+            anchor = url_for("writing.step", secret=secret, slug=step.slug, desde=pages.CHECK, _anchor=name)
+            return shown_at(fault, anchor, label)
+    return shown_at(fault, None, "")
 
 
 def _file(draft: FilingDraft, secret: str) -> Response | tuple[str, int]:

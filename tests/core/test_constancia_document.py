@@ -29,16 +29,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from templates.constancia import (
-    QR_MARGIN,
-    SHOWN,
-    SOURCE,
-    ConstanciaText,
-    Section,
-    constancia_pdf,
-    data_of,
-    printable,
-)
+from templates.constancia import QR_MARGIN, SOURCE, ConstanciaText, Section, constancia_pdf, data_of
+from templates.pdf import SHOWN, printable
 
 URL = "https://infomigra.example.gob.pe/v/7ZQ4K2M9XA0TR5BC8DWEN1VGH"
 TEXT = ConstanciaText(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +15,11 @@ from werkzeug.test import TestResponse
 
 from helpdesk.certificates.records import Constancia, Filing, FilingDraft
 from helpdesk.desk.ticket import Ticket
+from helpdesk.web.session import SETTINGS
+from tests.clamd import running_clamd
 from tests.desk import Desk
-from tests.filings import contract_pdf, tree
+from tests.filings import contract_pdf, day, tree, worker
+from tests.hostile_files import EICAR
 from tests.web.conftest import Person, check_page
 
 
@@ -79,11 +84,10 @@ class Filer:
             self.send(
                 {key: "si" if value is True else value for key, value in whole["category_details"].items()}
             )
-        self.open(self.address + "/1")
         self.send(form_of(whole["workers"][0]))
-        for place, worker in enumerate(whole["workers"][1:], 2):
+        for place, person in enumerate(whole["workers"][1:], 2):
             self.open(self.address + f"/{place}")
-            self.send(form_of(worker))
+            self.send(form_of(person))
         self.send({})
         terms = whole["contract"]
         self.send(form_of({key: terms[key] for key in ("type", "signed", "start", "end", "occupation")}))
@@ -151,7 +155,7 @@ def test_what_was_typed_is_kept_when_something_is_wrong(filer: Filer, desk: Desk
     assert "El RUC no es válido" in page or "Elija un distrito" in page
     assert 'value="20131312954"' in page
     assert 'value="Empresa de Prueba"' in page
-    assert "Elija el distrito:" in page
+    assert "¿Cuál de estos es?" in page
     with desk.sessions() as session:
         assert session.scalars(select(FilingDraft)).one().answers["employer"]["name"] == "Empresa de Prueba"
 
@@ -168,3 +172,117 @@ def test_other_countries_are_turned_away_kindly_and_may_ask(filer: Filer, desk: 
     with desk.sessions() as session:
         ticket = session.scalars(select(Ticket)).one()
         assert (ticket.channel, ticket.line, ticket.status) == ("web", "foreigner", "open")
+
+
+HOSTILE = {
+    "thirty megabytes": ("contrato.pdf", b"%PDF-1.7\n" + bytes(30_000_000) + b"%%EOF", "más de 5 MB"),
+    "a program": ("contrato.pdf", b"MZ" + bytes(200), "no es un PDF ni una foto"),
+    "a page": ("contrato.pdf", b"<html><script>alert(1)</script></html>", "no es un PDF ni una foto"),
+    "nothing": ("contrato.pdf", b"", "Adjunte el contrato firmado"),
+}
+
+
+def to_the_file(filer: Filer) -> None:
+    """As far as the page that asks for the contract."""
+    whole = tree()
+    filer.begin()
+    filer.send(
+        {key: value for key, value in whole["employer"].items() if key not in ("email", "representative")}
+    )
+    filer.open(filer.address.rsplit("/", 1)[0] + "/archivo")
+
+
+# The test client itself leaves the file open in which it keeps a large form.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_contract_is_refused_with_a_sentence_and_nothing_is_lost(
+    filer: Filer, desk: Desk, name: str
+) -> None:
+    to_the_file(filer)
+    file_name, content, sentence = HOSTILE[name]
+    page = filer.send({"contract_file": (io.BytesIO(content), file_name)}, 422)
+    assert sentence in page
+    with desk.sessions() as session:
+        draft = session.scalars(select(FilingDraft)).one()
+        assert draft.contract_sha256 is None
+        assert draft.answers["employer"]["name"] == "Agrícola de Prueba S.A.C."
+    gc.collect()
+
+
+@pytest.mark.needs("clamd")
+def test_a_virus_in_the_contract_is_refused_by_the_real_scanner(
+    app: Flask, filer: Filer, tmp_path: Path
+) -> None:
+    (tmp_path / "clamd").mkdir()
+    with running_clamd(tmp_path / "clamd") as address:
+        app.extensions[SETTINGS] = app.extensions[SETTINGS].model_copy(update={"clamav": address})
+        to_the_file(filer)
+        infected = contract_pdf().replace(b"%%EOF", b"%" + EICAR + b"\n%%EOF")
+        page = filer.send({"contract_file": (io.BytesIO(infected), "contrato.pdf")}, 422)
+        assert "contiene un virus" in page
+        filer.send({"contract_file": (io.BytesIO(contract_pdf()), "contrato.pdf")})
+        assert "Recibido: contrato.pdf" in filer.open(filer.address.rsplit("/", 1)[0] + "/archivo")
+
+
+def test_the_code_is_good_for_five_tries_and_not_for_somebody_elses_draft(filer: Filer) -> None:
+    filer.open("/constancia/")
+    filer.send({"nacionalidad": "BOL"})
+    filer.send({"email": "rrhh@example.com"})
+    code = re.search(r"Subject: .*?(\d{6})", filer.mail_to("rrhh@example.com"))
+    assert code is not None
+    wrong = "000000" if code[1] != "000000" else "111111"
+    for _ in range(5):
+        assert "El código no es el que enviamos" in filer.send({"codigo": wrong}, 422)
+    assert "El código no es el que enviamos" in filer.send({"codigo": code[1]}, 422)
+
+
+def test_a_link_that_we_did_not_make_opens_nothing(filer: Filer) -> None:
+    for address in ("tramite/1-" + "a" * 26, "codigo/1-" + "a" * 26, "solicitud/1-" + "a" * 26, "tramite/x"):
+        filer.open(f"/constancia/{address}", 404)
+
+
+def test_who_typed_somebody_elses_address_never_gets_the_drafts_link(filer: Filer, desk: Desk) -> None:
+    filer.open("/constancia/")
+    filer.send({"nacionalidad": "BOL"})
+    filer.send({"email": "rrhh@example.com"})
+    asking = filer.address
+    assert "/constancia/codigo/" in asking
+    filer.open(asking.replace("/codigo/", "/tramite/"), 404)
+    assert "/constancia/" not in filer.mail_to("rrhh@example.com")  # the code alone leads nowhere
+
+
+def test_an_observed_filing_is_put_right_by_its_link(filer: Filer, desk: Desk) -> None:
+    filer.begin()
+    young = tree(workers=[worker(birth_date=day(-365 * 17))])
+    filer.answer_all(young)
+    page = filer.send({})
+    assert "Solicitud observada" in page
+    assert "menor de 18 años" in page
+    receipt = filer.address
+    filer.send({}, to=f"{receipt}/corregir")
+    filer.open(re.sub(r"/[^/]+$", "/personas/1", filer.address))
+    filer.send(form_of(young["workers"][0] | {"birth_date": "1990-05-20"}))
+    secret = filer.address.split("/")[3]
+    filer.open(f"/constancia/tramite/{secret}/declaraciones")
+    filer.send(dict.fromkeys(young["declarations"], "si"))
+    page = filer.send({})
+    assert "Contrato registrado" in page
+    with desk.sessions() as session:
+        assert len(session.scalars(select(Filing)).all()) == 1
+        assert session.scalars(select(Constancia)).one().state == "valid"
+
+
+def test_what_follows_begins_at_the_filings_link(filer: Filer, desk: Desk) -> None:
+    filer.begin()
+    filer.answer_all(tree(contract__start=day(-3)))
+    filer.send({})
+    receipt = filer.address
+    assert "Registrado: Duplicado" in filer.send({"tramite": "duplicate"}, to=f"{receipt}/tramite")
+    filer.open(receipt)
+    filer.send({"tramite": "end"}, to=f"{receipt}/tramite")
+    tomorrow, yesterday = form_of({"ended_on": day(1)}), form_of({"ended_on": day(-1)})
+    assert "entre el inicio del contrato y hoy" in filer.send(tomorrow, 422)
+    assert "Registrado: Término del contrato" in filer.send(yesterday)
+    assert "Vencida" in filer.open(receipt)
+    filer.send({"tramite": "extension"}, to=f"{receipt}/tramite")
+    assert "¿Qué cambia?" in filer.text

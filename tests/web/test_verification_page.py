@@ -6,6 +6,7 @@ import datetime as dt
 import re
 
 import pytest
+from sqlalchemy import Engine, event
 
 from helpdesk.accounts.limits import count_asking
 from helpdesk.certificates.codes import grouped, new_code
@@ -82,3 +83,27 @@ def test_T81_the_desk_hears_of_somebody_who_tries_codes(agent: Person, stranger:
             count_asking(session, MISSES, "all", utc_now())
     stranger.get(f"/v/{new_code()}", 404)
     assert TRYING_ES in agent.get("/bandeja").text
+
+
+def test_T81_unknown_and_annulled_take_the_same_way_to_the_database(
+    stranger: Person, desk: Desk, made: Constancia
+) -> None:
+    asked: list[str] = []
+
+    def note(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+
+    with desk.sessions.begin() as session:
+        row = session.get_one(Constancia, made.id)
+        row.state, row.annulled_at = "annulled", utc_now()
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        ways = []
+        for code, status in ((made.code, 200), (new_code(), 404), (made.code, 200), ("no es un código", 404)):
+            asked.clear()
+            stranger.get(f"/v/{code}", status)
+            ways.append(list(asked))
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert ways[0] == ways[1] == ways[2] == ways[3]
+    assert ways[0]

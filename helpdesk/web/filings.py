@@ -1,0 +1,125 @@
+"""The register of constancias, for the desk: searched by everybody who is signed in, exported by supervisors.
+
+A row leads to the filing's own page (`filing.py`). Documents are masked here; whoever exports them is written down as
+having looked at each filing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from typing import Any, TypeVar
+
+from flask import Blueprint, Response, render_template, request, send_file, stream_with_context
+
+from helpdesk.accounts.sign_in import needs
+from helpdesk.accounts.users import Role
+from helpdesk.certificates.fields import CATEGORIES_ES, NATIONALITIES_ES
+from helpdesk.certificates.identity import masked
+from helpdesk.certificates.looks import note_looks
+from helpdesk.certificates.records import Standing
+from helpdesk.certificates.registry import Key, Search, all_keys, registry_page
+from helpdesk.db import utc_now
+from helpdesk.desk.lifecycle import FilingState
+from helpdesk.reports.registry_export import HEADER, exported
+from helpdesk.reports.spreadsheet import csv_chunks, write_xlsx
+from helpdesk.settings import LIMA
+from helpdesk.web.guard import FILE_CSP
+from helpdesk.web.period import day_asked
+from helpdesk.web.session import agent, session
+
+filings = Blueprint("filings", __name__, url_prefix="/constancias")
+
+# A constancia that is not known to anybody is not in the register, and cannot be chosen.
+STANDINGS = tuple(standing for standing in Standing if standing is not Standing.UNKNOWN)
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+T = TypeVar("T")
+
+
+def search_from_request() -> Search:
+    """The search that the page's address names; anything unknown in it is left out (T74)."""
+    return Search(
+        text=request.args.get("q", "").strip().replace("\x00", "")[:200],
+        issued_from=day_asked("desde"),
+        issued_until=day_asked("hasta"),
+        nationality=_chosen("nacionalidad", {code: code for code in NATIONALITIES_ES}),
+        category=_chosen("categoria", {code: code for code in CATEGORIES_ES}),
+        standing=_chosen("vigencia", {standing.value: standing for standing in STANDINGS}),
+        state=_chosen("estado", {state.value: state for state in FilingState}),
+        page=min(max(request.args.get("pagina", 1, type=int), 1), 10_000),
+    )
+
+
+def _chosen(name: str, known: dict[str, T]) -> T | None:
+    return known.get(request.args.get(name, ""))
+
+
+def search_arguments(wanted: Search) -> dict[str, Any]:
+    """The address arguments of a search, without those at their default."""
+    arguments = {
+        "q": wanted.text or None,
+        "desde": wanted.issued_from.isoformat() if wanted.issued_from else None,
+        "hasta": wanted.issued_until.isoformat() if wanted.issued_until else None,
+        "nacionalidad": wanted.nationality,
+        "categoria": wanted.category,
+        "vigencia": wanted.standing.value if wanted.standing else None,
+        "estado": wanted.state.value if wanted.state else None,
+        "pagina": wanted.page if wanted.page > 1 else None,
+    }
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _today() -> dt.date:
+    return utc_now().astimezone(LIMA).date()
+
+
+@filings.get("")
+def show() -> str:
+    """The constancias of a search, the newest first."""
+    wanted, today = search_from_request(), _today()
+    return render_template(
+        "filings.html",
+        wanted=wanted,
+        here=search_arguments(wanted),
+        page=registry_page(session(), wanted, today),
+        today=today,
+        masked=masked,
+        nationalities=NATIONALITIES_ES,
+        categories=CATEGORIES_ES,
+        standings=STANDINGS,
+        states=tuple(FilingState),
+    )
+
+
+@filings.get("/exportar.csv")
+@needs(Role.SUPERVISOR)
+def export_csv() -> Response:
+    """Every row of a search as CSV, sent while it is read."""
+    keys, today = _keys_to_export(), _today()
+    chunks = csv_chunks(HEADER, exported(session(), keys, today))
+    response = Response(stream_with_context(chunks), mimetype="text/csv")
+    response.headers.set("Content-Disposition", "attachment", filename=f"constancias-{today}.csv")
+    response.headers["Content-Security-Policy"] = FILE_CSP
+    return response
+
+
+@filings.get("/exportar.xlsx")
+@needs(Role.SUPERVISOR)
+def export_xlsx() -> Response:
+    """Every row of a search as a workbook, made in a file without a name."""
+    keys, today = _keys_to_export(), _today()
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - sent and closed with the response
+    write_xlsx(file, HEADER, exported(session(), keys, today))
+    file.seek(0)
+    response = send_file(file, XLSX, as_attachment=True, download_name=f"constancias-{today}.xlsx")
+    response.headers["Content-Security-Policy"] = FILE_CSP
+    return response
+
+
+def _keys_to_export() -> list[Key]:
+    """What is exported; that it was looked at is kept before anything leaves."""
+    keys, now = all_keys(session(), search_from_request(), _today()), utc_now()
+    note_looks(session(), (filing_id for filing_id, _ in keys), agent(), "export", now)
+    session().commit()
+    return keys
