@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -97,9 +98,9 @@ def _database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
-@pytest.fixture
-def database_url(postgres: str) -> Iterator[str]:
-    """A fresh database, migrated and seeded, for one test."""
+@contextmanager
+def fresh_database(postgres: str) -> Iterator[str]:
+    """A database that is migrated and seeded, and that nobody used before."""
     name = f"test_{os.urandom(6).hex()}"
     admin = create_engine(db.driver_url(postgres), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
@@ -108,6 +109,13 @@ def database_url(postgres: str) -> Iterator[str]:
     with admin.connect() as connection:
         connection.execute(text(f"drop database {name} with (force)"))
     admin.dispose()
+
+
+@pytest.fixture
+def database_url(postgres: str) -> Iterator[str]:
+    """A fresh database for one test."""
+    with fresh_database(postgres) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

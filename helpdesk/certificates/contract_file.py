@@ -49,7 +49,9 @@ def _name(word: str) -> str:
 _ACTIVE = re.compile(
     f"/(?:{'|'.join(map(_name, ('JavaScript', 'Launch', 'Rendition')))})(?![A-Za-z])".encode()
 )
-_ENDS = {filetype.JPEG: b"\xff\xd9", filetype.PNG: b"IEND\xaeB`\x82"}
+# Samsung's phones write a block of their own behind a photo, which ends with this mark.
+_PHONE_END = b"SEFT"
+_ENDS = {filetype.JPEG: (b"\xff\xd9", _PHONE_END), filetype.PNG: (b"IEND\xaeB`\x82",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +74,13 @@ def read_contract(name: str, content: bytes) -> ContractFile | Fault:
     if not content:
         return _fault("required", N_("Adjunte el contrato firmado, en PDF o en foto."))
     if len(content) > MOST_BYTES:
-        return _fault(
-            "too_large",
-            TOO_LARGE,
-        )
+        return _fault("too_large", TOO_LARGE)
     kind = detect_type(content, name)
     claimed = claimed_type(name)
     if kind not in TYPES:
-        return _fault(
-            "file_type",
-            NO_TYPE,
-        )
+        return _fault("file_type", NO_TYPE)
     if claimed is not None and not agree(claimed, kind):
-        return _fault(
-            "file_type",
-            OTHER_NAME,
-        )
+        return _fault("file_type", OTHER_NAME)
     if reason := _pdf_trouble(content) if kind == filetype.PDF else _picture_trouble(content, kind):
         return _fault("file_content", reason)
     return ContractFile(name, kind, content)

@@ -48,7 +48,9 @@ def _only(asked: Iterable[Field], *names: str) -> tuple[Field, ...]:
 
 
 PLACE = ("workplace_address", "workplace_ubigeo", "pay", "currency", "hours_per_week")
-CATEGORY = Step("categoria", N_("¿En qué categoría viene la persona?"), fields.CATEGORY, hints=CATEGORY_HINTS_ES)
+CATEGORY = Step(
+    "categoria", N_("¿En qué categoría viene la persona?"), fields.CATEGORY, hints=CATEGORY_HINTS_ES
+)
 EMPLOYER = Step("empleador", N_("¿Quién da el trabajo?"), _but(fields.EMPLOYER, "email"), ("employer",))
 REPRESENTATIVE = Step(
     "representante",
@@ -80,7 +82,9 @@ DECLARATIONS = Step(
 )
 CHECK = "revisar"
 SEVERAL_DISTRICTS = N_("Elija un distrito entre los que empiezan así.")
-NO_DISTRICT = N_("Elija un distrito que exista. Escriba su nombre y su provincia, como en «Miraflores, Lima».")
+NO_DISTRICT = N_(
+    "Elija un distrito que exista. Escriba su nombre y su provincia, como en «Miraflores, Lima»."
+)
 
 _ALL = (EMPLOYER, REPRESENTATIVE, CATEGORY, DETAILS_STEP, WORKERS, CONTRACT, WORKPLACE, FILE, DECLARATIONS)
 

@@ -285,9 +285,7 @@ def save_worker(secret: str, place: int) -> Response | tuple[str, int]:
     session().commit()
     if faults:
         return _page(draft, secret, found, answers, faults), 422
-    return redirect(
-        url_for("writing.step", secret=secret, slug=pages.WORKERS.slug, desde=_from())
-    )
+    return redirect(url_for("writing.step", secret=secret, slug=pages.WORKERS.slug, desde=_from()))
 
 
 @writing.post("/personas/<id:place>/quitar")

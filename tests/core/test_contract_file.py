@@ -251,6 +251,10 @@ GOOD = {
     "foto.webp": (WEBP, picture("WEBP")),
     "transparente.webp": (WEBP, picture("WEBP", "RGBA")),
     "relleno.jpg": (JPEG, picture("JPEG") + bytes(500)),
+    "galaxy.jpg": (
+        JPEG,
+        picture("JPEG") + b"\x00\x00\x01\x0aImage_UTC_Data" + bytes(12) + b"SEFH" + bytes(20) + b"SEFT",
+    ),
     "relleno.webp": (WEBP, picture("WEBP") + bytes(500)),
 }
 

@@ -102,8 +102,8 @@ def process(arguments: list[str], settings: Settings, **more: str) -> Iterator[s
                 child.wait()
 
 
-@pytest.fixture
-def pages(settings: Settings) -> Iterator[str]:
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
     """The pages, served by gunicorn as in production. Yields their address."""
     port = free_port()
     arguments = [
@@ -113,6 +113,13 @@ def pages(settings: Settings) -> Iterator[str]:
     with process(arguments, settings):
         address = f"http://127.0.0.1:{port}"
         wait_for(lambda: answers(f"{address}/healthz"))
+        yield address
+
+
+@pytest.fixture
+def pages(settings: Settings) -> Iterator[str]:
+    """The address of the pages."""
+    with serving(settings) as address:
         yield address
 
 

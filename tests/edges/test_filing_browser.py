@@ -7,9 +7,12 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, Response, expect
 from sqlalchemy import select
@@ -22,9 +25,14 @@ from helpdesk.certificates.issuing import submit
 from helpdesk.certificates.links import Purpose, token
 from helpdesk.certificates.records import Constancia, FiledWorker, Filing, FilingDraft
 from helpdesk.db import utc_now
-from tests.desk import Desk
+from helpdesk.desk.sorter import Sorter
+from helpdesk.mail.sandbox import ParserProcess
+from helpdesk.settings import Settings
+from tests.conftest import KEY, fresh_database
+from tests.desk import Desk, open_desk
 from tests.edges.axe import barriers
 from tests.edges.browsing import BROWSER, SHOTS, SIZES, assert_fits
+from tests.edges.conftest import serving
 from tests.edges.filers import CONTRACT, Filer, Hands, KeysAlone, WithoutScripts
 from tests.filings import contract, day, submission, tree, worker
 
@@ -32,31 +40,57 @@ pytestmark = BROWSER
 
 BUDGET_BYTES = 50_000
 MOST_REQUESTS = 4
-CATEGORIES: dict[str, dict[str, Any]] = {
-    "individual": {"category": "individual"},
-    "company": {
-        "category": "company",
-        "category_details": {"home_company": "Empresa de Prueba Ltda.", "reason": "established"},
-    },
-    "seasonal": {
-        "category": "seasonal",
-        "category_details": {"work": "Cosecha de uva", "lodging": True, "travel": True},
-        "workers": [
-            worker(),
-            worker(
-                nationality="BOL",
-                document_type="ci",
-                document_number="5000001",
-                given_names="Luz",
-                email=None,
-            ),
-        ],
-    },
-    "border": {
-        "category": "border",
-        "category_details": {"home_address": "Calle de prueba 2, Leticia", "border_district": "160101"},
-    },
+DETAILS: dict[str, dict[str, Any]] = {
+    "individual": {},
+    "company": {"home_company": "Empresa de Prueba Ltda.", "reason": "established"},
+    "seasonal": {"work": "Cosecha de uva", "lodging": True, "travel": True},
+    "border": {"home_address": "Calle de prueba 2, Leticia", "border_district": "160101"},
 }
+
+
+@pytest.fixture(scope="module")
+def desk(
+    postgres: str,
+    model_path: Path,
+    parser: ParserProcess,
+    sorter: Sorter,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Desk]:
+    """One desk for all these tests: each files for people of its own."""
+    with fresh_database(postgres) as url:
+        settings = Settings(
+            DATABASE_URL=url,
+            SECRET_KEY=KEY,
+            mode="development",
+            var=tmp_path_factory.mktemp("var"),
+            model=model_path,
+            smtp_security="none",
+        )
+        with open_desk(settings, parser, sorter) as opened:
+            yield opened
+
+
+@pytest.fixture(scope="module")
+def pages(desk: Desk) -> Iterator[str]:
+    """Its pages."""
+    with serving(desk.settings) as address:
+        yield address
+
+
+numbers = count(1_000_000_001)
+
+
+def somebody(**changed: Any) -> dict[str, Any]:
+    """A person who has no constancia yet."""
+    return worker(document_number=str(next(numbers)), **changed)
+
+
+def filing_of(category: str) -> dict[str, Any]:
+    """A filing that breaks no rule, for people who have none."""
+    people = 2 if category == "seasonal" else 1
+    return tree(
+        category=category, category_details=DETAILS[category], workers=[somebody() for _ in range(people)]
+    )
 
 
 @contextmanager
@@ -80,32 +114,30 @@ def fits(page: Page) -> Callable[[str], None]:
     return lambda name: assert_fits(page, name)
 
 
-def test_the_whole_filing_of_each_category_on_a_phone(browser: Browser, pages: str, desk: Desk) -> None:
-    for place, (category, changed) in enumerate(CATEGORIES.items()):
-        whole = tree(**changed)
-        for person in whole["workers"]:  # nobody has two constancias at a time
-            person["document_number"] = f"{person['document_number'][:-1]}{place}"
-        with window(browser, pages) as page:
-            filer = Filer(page, desk, Hands(page), fits(page))
-            filer.begin(email=f"{category}@example.com")
-            filer.answer_all(whole)
-            filer.file()
-            documents = filer.collect()
-        assert len(documents) == len(whole["workers"])
-        assert all(pdf.startswith(b"%PDF-") for pdf in documents)
+@pytest.mark.parametrize("category", DETAILS)
+def test_the_whole_filing_on_a_phone(browser: Browser, pages: str, desk: Desk, category: str) -> None:
+    whole = filing_of(category)
+    with window(browser, pages) as page:
+        filer = Filer(page, desk, Hands(page), fits(page))
+        filer.begin(email=f"{category}@example.com")
+        filer.answer_all(whole)
+        filer.file()
+        documents = filer.collect()
+    assert len(documents) == len(whole["workers"])
+    assert all(pdf.startswith(b"%PDF-") for pdf in documents)
 
 
 def test_the_whole_filing_by_keys_alone(browser: Browser, pages: str, desk: Desk) -> None:
     with window(browser, pages, "wide") as page:
         filer = Filer(page, desk, KeysAlone(page))
         filer.begin()
-        filer.answer_all(tree(**CATEGORIES["border"]))
+        filer.answer_all(filing_of("border"))
         filer.file()
         assert [pdf[:5] for pdf in filer.collect()] == [b"%PDF-"]
 
 
 def test_the_whole_filing_without_scripts(browser: Browser, pages: str, desk: Desk) -> None:
-    whole = tree(**CATEGORIES["seasonal"])
+    whole = filing_of("seasonal")
     with window(browser, pages, java_script_enabled=False) as page:
         filer = Filer(page, desk, WithoutScripts(page), fits(page))
         filer.begin()
@@ -130,7 +162,7 @@ def test_the_whole_filing_without_scripts(browser: Browser, pages: str, desk: De
 
 def draft_of(desk: Desk, *, whole: bool = True, **changed: Any) -> str:
     """The address of a draft whose mail was confirmed; a whole one has its contract as well."""
-    answers = tree(**changed)
+    answers = tree(**{"workers": [somebody()], **changed})
     del answers["employer"]["email"], answers["contract_file"]
     with desk.sessions.begin() as session:
         draft = FilingDraft(
@@ -150,7 +182,7 @@ def draft_of(desk: Desk, *, whole: bool = True, **changed: Any) -> str:
 def filed(desk: Desk, supervisor: User | None = None, **changed: Any) -> tuple[str, str | None]:
     """The address of a filing's receipt, and of its constancia; annulled when somebody annuls it."""
     with desk.sessions.begin() as session:
-        filing = submit(session, submission(**changed), desk.settings).filing
+        filing = submit(session, submission(workers=[somebody(**changed)]), desk.settings).filing
         assert filing is not None
         row = session.scalar(select(Constancia).join(FiledWorker).where(FiledWorker.filing_id == filing.id))
         if row is not None and supervisor is not None:
@@ -209,7 +241,7 @@ def test_no_state_of_any_page_has_a_barrier(browser: Browser, pages: str, desk: 
         expect(page.get_by_role("group", name="¿Cuál de estos es?")).to_be_visible()
         look("districts-meant")
 
-        seasonal = draft_of(desk, **CATEGORIES["seasonal"])
+        seasonal = draft_of(desk, **filing_of("seasonal"))
         page.goto(f"{seasonal}/personas")
         look("people")
         page.goto(f"{seasonal}/archivo")
@@ -224,8 +256,7 @@ def test_no_state_of_any_page_has_a_barrier(browser: Browser, pages: str, desk: 
         look("issued")
         page.get_by_role("button", name="Término del contrato").click()
         wrong("end", "Registrar el término")
-        minor = worker(document_number="1000000002", birth_date=day(-365 * 17))
-        page.goto(filed(desk, workers=[minor])[0])
+        page.goto(filed(desk, birth_date=day(-365 * 17))[0])  # a minor
         look("observed")
         page.get_by_label("Los datos están bien").fill("Tiene permiso de la autoridad de trabajo.")
         page.get_by_role("button", name="Enviar la explicación").click()
@@ -238,7 +269,7 @@ def test_no_state_of_any_page_has_a_barrier(browser: Browser, pages: str, desk: 
         page.get_by_label("Elija el PDF").set_input_files(CONTRACT)
         expect(page.get_by_text("No coincide")).to_be_visible()
         look("verify-in-force")
-        page.goto(str(filed(desk, rosa, workers=[worker(document_number="1000000003")])[1]))
+        page.goto(str(filed(desk, rosa)[1]))
         look("verify-annulled")
         page.goto("/v/NOEXISTE")
         look("verify-unknown")
