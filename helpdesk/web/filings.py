@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from flask import Blueprint, Response, render_template, request, send_file, stream_with_context
+from flask import Blueprint, Response, render_template, request, stream_with_context
 
 from helpdesk.accounts.sign_in import needs
 from helpdesk.accounts.users import Role
@@ -22,7 +23,7 @@ from helpdesk.certificates.registry import Key, Search, all_keys, registry_page
 from helpdesk.db import utc_now
 from helpdesk.desk.lifecycle import FilingState
 from helpdesk.reports.registry_export import HEADER, exported
-from helpdesk.reports.spreadsheet import csv_chunks, write_xlsx
+from helpdesk.reports.spreadsheet import Cell, csv_chunks, write_xlsx
 from helpdesk.settings import LIMA
 from helpdesk.web.guard import FILE_CSP
 from helpdesk.web.period import day_asked
@@ -33,6 +34,7 @@ filings = Blueprint("filings", __name__, url_prefix="/constancias")
 # A constancia that is not known to anybody is not in the register, and cannot be chosen.
 STANDINGS = tuple(standing for standing in Standing if standing is not Standing.UNKNOWN)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PIECE_BYTES = 1 << 16
 
 T = TypeVar("T")
 
@@ -97,24 +99,15 @@ def show() -> str:
 def export_csv() -> Response:
     """Every row of a search as CSV, sent while it is read."""
     keys, today = _keys_to_export(), _today()
-    chunks = csv_chunks(HEADER, exported(session(), keys, today))
-    response = Response(stream_with_context(chunks), mimetype="text/csv")
-    response.headers.set("Content-Disposition", "attachment", filename=f"constancias-{today}.csv")
-    response.headers["Content-Security-Policy"] = FILE_CSP
-    return response
+    return _download(csv_chunks(HEADER, _rows(keys, today)), "text/csv", f"constancias-{today}.csv")
 
 
 @filings.get("/exportar.xlsx")
 @needs(Role.SUPERVISOR)
 def export_xlsx() -> Response:
-    """Every row of a search as a workbook, made in a file without a name."""
+    """Every row of a search as a workbook."""
     keys, today = _keys_to_export(), _today()
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - sent and closed with the response
-    write_xlsx(file, HEADER, exported(session(), keys, today))
-    file.seek(0)
-    response = send_file(file, XLSX, as_attachment=True, download_name=f"constancias-{today}.xlsx")
-    response.headers["Content-Security-Policy"] = FILE_CSP
-    return response
+    return _download(_workbook(keys, today), XLSX, f"constancias-{today}.xlsx")
 
 
 def _keys_to_export() -> list[Key]:
@@ -123,3 +116,24 @@ def _keys_to_export() -> list[Key]:
     note_looks(session(), (filing_id for filing_id, _ in keys), agent(), "export", now)
     session().commit()
     return keys
+
+
+def _rows(keys: Sequence[Key], today: dt.date) -> Iterator[Sequence[Cell]]:
+    """The session is asked for when the first row is: that of the view is closed before anything is sent."""
+    yield from exported(session(), keys, today)
+
+
+def _workbook(keys: Sequence[Key], today: dt.date) -> Iterator[bytes]:
+    """A workbook is whole before its first byte is known: it is made in a file without a name."""
+    with tempfile.TemporaryFile() as file:
+        write_xlsx(file, HEADER, _rows(keys, today))
+        file.seek(0)
+        while piece := file.read(PIECE_BYTES):
+            yield piece
+
+
+def _download(pieces: Iterator[bytes], mimetype: str, name: str) -> Response:
+    response = Response(stream_with_context(pieces), mimetype=mimetype)
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    response.headers["Content-Security-Policy"] = FILE_CSP
+    return response

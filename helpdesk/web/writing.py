@@ -141,10 +141,10 @@ def _page(
 def _note(draft: FilingDraft, step: Step) -> str | None:
     """What a page is about, when its title does not say."""
     if step.path[:1] == ("workers",):
-        return gettext("Persona %(n)s", n=int(step.path[1]) + 1)
+        return str(gettext("Persona %(n)s", n=int(step.path[1]) + 1))
     if step.slug == pages.DETAILS_STEP.slug:
-        return gettext(CATEGORIES_ES[draft.answers["category"]])
-    return gettext(FILING_KINDS_ES[draft.kind]) if draft.follows_id else None
+        return str(gettext(CATEGORIES_ES[draft.answers["category"]]))
+    return str(gettext(FILING_KINDS_ES[draft.kind])) if draft.follows_id else None
 
 
 def _back(draft: FilingDraft, secret: str, before: list[str], step: Step) -> str | None:

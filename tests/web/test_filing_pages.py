@@ -286,3 +286,10 @@ def test_what_follows_begins_at_the_filings_link(filer: Filer, desk: Desk) -> No
     assert "Vencida" in filer.open(receipt)
     filer.send({"tramite": "extension"}, to=f"{receipt}/tramite")
     assert "¿Qué cambia?" in filer.text
+
+
+def test_a_page_that_was_open_for_days_loses_no_typing(filer: Filer, desk: Desk) -> None:
+    filer.begin()
+    filer.person.client.delete_cookie("infomigra")
+    page = filer.send({"ruc": "1", "name": "Empresa de Prueba"}, 422)
+    assert 'value="Empresa de Prueba"' in page
