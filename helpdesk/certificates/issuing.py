@@ -20,12 +20,13 @@ from helpdesk import failpoints
 from helpdesk.accounts.users import User
 from helpdesk.certificates import register
 from helpdesk.certificates.application import Application, Fault
+from helpdesk.certificates.checks import Followed, Known
 from helpdesk.certificates.codes import new_code
 from helpdesk.certificates.contract_file import ContractFile
 from helpdesk.certificates.document import render
 from helpdesk.certificates.notices import tell_issued, tell_observed
 from helpdesk.certificates.records import Constancia, FiledWorker, Filing, FilingKind, Source
-from helpdesk.certificates.rules import OBSERVING, REJECTING, Followed, Known, broken
+from helpdesk.certificates.rules import OBSERVING, REJECTING, broken
 from helpdesk.clock.working_calendar import WorkingCalendar
 from helpdesk.desk.lifecycle import (
     CONSTANCIA,

@@ -15,6 +15,7 @@ from typing import Any
 
 from helpdesk.certificates import fields
 from helpdesk.certificates.application import Application, Fault, read_application
+from helpdesk.certificates.checks import Known
 from helpdesk.certificates.contract_file import ContractFile
 from helpdesk.certificates.fields import EARLIEST, Field, Wrong
 from helpdesk.certificates.register_file import (
@@ -28,7 +29,7 @@ from helpdesk.certificates.register_file import (
     read_instant,
     read_table,
 )
-from helpdesk.certificates.rules import OBSERVING, REJECTING, Known, broken
+from helpdesk.certificates.rules import OBSERVING, REJECTING, broken
 from helpdesk.desk.words import N_
 from helpdesk.settings import LIMA
 
@@ -91,11 +92,11 @@ def check_file(
     table = read_table(content)
     checked = Checked(len(table.lines), faults=table.faults)
     seen: dict[str, int] = {}
-    groups = _groups(table.lines)
     done = 0
-    for lines in groups:
+    for lines in _groups(table.lines):
         _check(lines, seen, read_contract, now, checked)
-        if done // REPORT_EVERY < (done := done + len(lines)) // REPORT_EVERY:
+        done += len(lines)
+        if done % REPORT_EVERY < len(lines):
             report(done, checked.rows)
     checked.faults.sort(key=lambda fault: fault.row)
     checked.warnings.sort(key=lambda fault: fault.row)

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from sqlalchemy import ARRAY, Text, any_, func, literal, select
 from sqlalchemy.orm import Session
 
+from helpdesk.certificates.checks import Document, Known
 from helpdesk.certificates.past_filings import PastFiling, Report, of_rows, silent
 from helpdesk.certificates.records import FORGOTTEN, Constancia, FiledWorker, Filing, Source
 from helpdesk.certificates.register import WORKER_COLUMNS, declared
 from helpdesk.certificates.register_file import CONTRACT_FILE, FILING, ISSUED, NUMBER, RowFault
-from helpdesk.certificates.rules import RULES, Document, Known, broken
+from helpdesk.certificates.rules import RULES, broken
 from helpdesk.desk.lifecycle import ConstanciaState
 from helpdesk.desk.words import N_
 

@@ -17,9 +17,10 @@ from werkzeug.datastructures import MultiDict
 
 from helpdesk.certificates import fields
 from helpdesk.certificates.application import Fault, read_application, read_fields
+from helpdesk.certificates.checks import Known
 from helpdesk.certificates.fields import CATEGORY_HINTS_ES, DETAILS, Field, Kind
 from helpdesk.certificates.places import find, is_district, place
-from helpdesk.certificates.rules import REJECTING, Known, broken
+from helpdesk.certificates.rules import REJECTING, broken
 from helpdesk.desk.words import N_
 
 Path = tuple[str | int, ...]

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from helpdesk.certificates import fields
 from helpdesk.certificates.application import Application, Worker, read_application
+from helpdesk.certificates.checks import Followed, Known, age_on
 from helpdesk.certificates.places import names
 from helpdesk.certificates.rules import (
     DESK,
@@ -27,10 +28,7 @@ from helpdesk.certificates.rules import (
     REJECTING,
     RULES,
     Effect,
-    Followed,
-    Known,
     Rule,
-    age_on,
     broken,
 )
 from tests import filings

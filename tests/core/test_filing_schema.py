@@ -14,7 +14,8 @@ import pytest
 
 from helpdesk.certificates import fields
 from helpdesk.certificates.application import read_application
-from helpdesk.certificates.rules import RULES, Known, broken
+from helpdesk.certificates.checks import Known
+from helpdesk.certificates.rules import RULES, broken
 from helpdesk.certificates.schema import (
     DIALECT,
     EXAMPLE,
