@@ -13,6 +13,9 @@ from helpdesk.desk.lifecycle import (
     OUTGOING,
     TICKET,
     AnswerState,
+    ConstanciaState,
+    FilingState,
+    InspectionState,
     MailState,
     ModelState,
     OutgoingState,
@@ -30,6 +33,9 @@ STATES: dict[str, type[StrEnum]] = {
     "outgoing": OutgoingState,
     "model": ModelState,
     "answer": AnswerState,
+    "filing": FilingState,
+    "constancia": ConstanciaState,
+    "inspection": InspectionState,
 }
 # Where a life begins: a mail that is gone before it can be read is entered as such.
 BEGINNINGS: dict[str, set[StrEnum]] = {
@@ -38,6 +44,9 @@ BEGINNINGS: dict[str, set[StrEnum]] = {
     "outgoing": {OutgoingState.READY},
     "model": {ModelState.CANDIDATE},
     "answer": {AnswerState.DRAFT},
+    "filing": {FilingState.OBSERVED},
+    "constancia": {ConstanciaState.SEALING, ConstanciaState.VALID},
+    "inspection": {InspectionState.OPEN},
 }
 FINAL: dict[str, set[StrEnum]] = {
     "ticket": set(),
@@ -45,6 +54,9 @@ FINAL: dict[str, set[StrEnum]] = {
     "outgoing": {OutgoingState.SENT, OutgoingState.CANCELLED},
     "model": set(),
     "answer": {AnswerState.RETIRED},
+    "filing": {FilingState.REGISTERED, FilingState.LAPSED, FilingState.REFUSED},
+    "constancia": {ConstanciaState.ANNULLED},
+    "inspection": {InspectionState.CONFORMING, InspectionState.IRREGULAR},
 }
 
 

@@ -24,8 +24,9 @@ from helpdesk import db
 from helpdesk.cli import demonstration
 from helpdesk.cli.conversation import LETTERS
 from helpdesk.cli.demonstration import train_if_needed, training_digest
+from helpdesk.cli.sample_filings import PEOPLE as SAMPLES
 from helpdesk.desk.message import Message
-from helpdesk.desk.ticket import Ticket
+from helpdesk.desk.ticket import FILINGS, MAIL, Ticket
 from helpdesk.settings import Settings
 from tests.edges.conftest import answers, wait_for
 from tests.ports import free_port
@@ -99,6 +100,9 @@ def looking(var: Path) -> Iterator[Session]:
     engine.dispose()
 
 
+BY_MAIL = Ticket.channel == MAIL
+
+
 def count(var: Path, what: type[Ticket] | type[Message], *where: ColumnElement[bool]) -> int:
     with looking(var) as session:
         return session.scalar(select(func.count()).select_from(what).where(*where)) or 0
@@ -145,10 +149,11 @@ def test_the_demo_comes_up_plays_its_story_and_keeps_its_data(
     assert answers(f"{address(said)}healthz")
     assert "ana@infomigra.example.com" in said
 
-    wait_for(lambda: count(var, Message, Message.direction == "inbound") == len(LETTERS) + 1)
-    assert count(var, Ticket) == len(LETTERS)
+    wait_for(lambda: count(var, Message, Message.raw_mail_id.is_not(None)) == len(LETTERS) + 1)
+    assert count(var, Ticket, BY_MAIL) == len(LETTERS)
+    assert count(var, Ticket, Ticket.channel == FILINGS) == len(SAMPLES)
     with looking(var) as session:
-        first = session.scalars(select(Ticket).order_by(Ticket.id)).first()
+        first = session.scalars(select(Ticket).where(BY_MAIL).order_by(Ticket.id)).first()
         assert first is not None
         assert [message.direction for message in first.messages] == ["inbound", "outbound", "inbound"]
     stop(running[0])
@@ -157,7 +162,7 @@ def test_the_demo_comes_up_plays_its_story_and_keeps_its_data(
     running.append(start(var, free_port()))
     second = ready(running[1])
     assert "Training" not in second
-    assert count(var, Ticket) == len(LETTERS), "the data was kept and the story is not played twice"
+    assert count(var, Ticket, BY_MAIL) == len(LETTERS), "the data was kept and the story is not played twice"
     with urllib.request.urlopen(f"{address(second)}ingresar", timeout=5) as page:
         assert "Ingresar" in page.read().decode()
     stop(running[1], signal.SIGTERM)
