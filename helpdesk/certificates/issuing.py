@@ -9,6 +9,7 @@ date a document back (T88).
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,6 +40,8 @@ from helpdesk.desk.lifecycle import (
 from helpdesk.desk.ticket import change_status, close_numbers, lock_ticket, open_numbers, record
 from helpdesk.errors import NotAllowed
 from helpdesk.settings import LIMA, Settings
+
+log = logging.getLogger(__name__)
 
 SERIES = "CTMA"
 # A filing is observed once, and this many working days are given to put it right (TUO Ley 27444, art. 136).
@@ -263,6 +266,7 @@ def replace(
 def _check_clock(session: Session, now: dt.datetime) -> None:
     last = session.scalar(select(func.max(Constancia.issued_at)).where(Constancia.ordinal.is_not(None)))
     if last is not None and now < last:
+        log.error("constancias: the database's clock (%s) is behind the last one (%s)", now, last)
         raise NotAllowed(
             "El reloj de la base de datos está atrasado: no se emite con una fecha anterior a la última constancia."
         )
