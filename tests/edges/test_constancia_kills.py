@@ -28,7 +28,7 @@ from tests.ports import free_port
 from tests.seal_keys import curve_key
 
 CLICKS = 50
-ROUNDS = int(os.environ.get("HELPDESK_CLICK_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("HELPDESK_CLICK_ROUNDS", "2"))
 KILLS = int(os.environ.get("HELPDESK_KILLS", "1"))
 SEALING = ("after-constancia-seal", "before-constancia-mail")
 

@@ -96,11 +96,11 @@ def hostile_mail(number: int, payload: str) -> bytes:
 
 
 @pytest.mark.timeout(900)
-def test_G12_every_second_payload_in_four_places_run_fetch_and_break_nothing(
+def test_G12_every_third_payload_in_four_places_run_fetch_and_break_nothing(
     browser: Browser, desk: Desk, pages: str, sink: Sink, ana: User
 ) -> None:
-    attacks = payloads(sink.port)[::2]
-    assert len(attacks) >= 700
+    attacks = payloads(sink.port)[::3]
+    assert len(attacks) >= 450
     assert desk.file(*(hostile_mail(n, attack.html) for n, attack in enumerate(attacks))).filed == len(
         attacks
     )
@@ -165,7 +165,7 @@ def look_at_ticket(watched: Watched, number: str) -> int:
 
 
 def test_G12_the_same_payloads_run_and_fetch_where_nothing_holds_them(browser: Browser, sink: Sink) -> None:
-    """Shows that the test above can fail: of every third of these payloads, many work in this very browser."""
+    """Shows that the test above can fail: of these payloads, many work in this very browser."""
     attacks = payloads(sink.port)[::3]
     ran, _ = show_bare(browser, [attack.html for attack in attacks])
     numbers = {int(url.rpartition("/")[2]) for url in ran if "/document/" in url}
@@ -176,8 +176,8 @@ def test_G12_the_same_payloads_run_and_fetch_where_nothing_holds_them(browser: B
 
 
 def test_L04_the_sanitiser_holds_all_payloads_without_any_policy(browser: Browser, sink: Sink) -> None:
-    """The first wall by itself: what is shown in the cage does nothing even outside of it (every second payload)."""
-    attacks = payloads(sink.port)[::2]
+    """The first wall by itself: what is shown in the cage does nothing even outside of it (every third payload)."""
+    attacks = payloads(sink.port)[::3]
     safe = [f"<!doctype html><body>{shown(sanitise(attack.html), {}, remote=True)}" for attack in attacks]
     ran, watched = show_bare(browser, safe)
     assert ran == set()
