@@ -233,3 +233,18 @@ def test_no_line_that_an_agent_wrote_vanishes_as_a_definition_or_as_the_name_of_
     for words in re.findall(r"\w+", line):
         assert words in rendered.text
         assert words in rendered.html
+
+
+@pytest.mark.parametrize("word", [True, False])
+def test_the_mail_is_whole_with_and_without_the_parts_for_outlook(word: bool) -> None:
+    """Outlook draws with Word, which reads the conditional comments; every other program leaves them out."""
+    html = render("Buen día:\n\n- uno\n- dos", title="Respuesta").html
+    conditional = re.compile(r"<!--\[if mso\]>(.*?)<!\[endif\]-->", re.S)
+    assert len(conditional.findall(html)) == 2
+    seen = conditional.sub(r"\1" if word else "", html)
+    assert "<!--" not in seen
+    assert "<style" not in seen
+    assert "<img" not in seen
+    for tag in ("table", "tr", "td", "div"):
+        assert len(re.findall(rf"<{tag}[ >]", seen)) == seen.count(f"</{tag}>") > 0, tag
+    assert seen.count("<table") == (2 if word else 1)
