@@ -7,12 +7,13 @@ annulment at once (T85).
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from helpdesk.accounts.users import Role, User
-from helpdesk.certificates.application import Application, Fault
+from helpdesk.certificates.application import Application
 from helpdesk.certificates.contract_file import ContractFile
 from helpdesk.certificates.issuing import Outcome, Result, database_now, issue, known_of
 from helpdesk.certificates.notices import tell_decided
@@ -67,7 +68,7 @@ def correct(
     observed = broken(OBSERVING, application, known)
     _note_correction(session, filing, "corrigió la solicitud", now)
     if observed:
-        _wait_for_a_person(filing, observed)
+        filing.observations = [asdict(fault) for fault in observed]
         return Result(Outcome.OBSERVED, observed, filing)
     issue(session, filing, settings)
     return Result(Outcome.ISSUED, (), filing)
@@ -99,13 +100,6 @@ def _note_correction(session: Session, filing: Filing, why: str, now: dt.datetim
     record(session, filing.ticket, "filing_corrected", now=now, why=why)
     lock_ticket(session, filing.ticket)
     change_status(session, filing.ticket, TicketStatus.OPEN, now=now, actor=None, why="hay que decidir")
-
-
-def _wait_for_a_person(filing: Filing, observed: tuple[Fault, ...]) -> None:
-    filing.observations = [
-        {"key": fault.key, "rule": fault.rule, "message": fault.message, "source": fault.source}
-        for fault in observed
-    ]
 
 
 def register_observed(

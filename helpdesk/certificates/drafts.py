@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import hmac
 import secrets
+from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
@@ -97,7 +98,7 @@ def _hash(settings: Settings, draft: FilingDraft, code: str) -> str:
 
 def keep(draft: FilingDraft, path: tuple[str | int, ...], values: dict[str, Any], now: dt.datetime) -> None:
     """Keep what was answered on a page, right or wrong, at its place in the tree."""
-    tree = _copy(draft.answers)
+    tree = deepcopy(draft.answers)
     node: Any = tree
     for step, following in pairwise(path):
         node = _below(node, step, following)
@@ -106,12 +107,6 @@ def keep(draft: FilingDraft, path: tuple[str | int, ...], values: dict[str, Any]
     else:
         tree.update(values)
     draft.answers, draft.updated_at = tree, now
-
-
-def _copy(tree: Any) -> Any:
-    if isinstance(tree, dict):
-        return {name: _copy(value) for name, value in tree.items()}
-    return [_copy(value) for value in tree] if isinstance(tree, list) else tree
 
 
 def _put(node: Any, step: str | int, values: object) -> None:
@@ -146,7 +141,7 @@ def keep_contract(session: Session, draft: FilingDraft, contract: ContractFile, 
 
 def tree_of(draft: FilingDraft) -> dict[str, Any]:
     """The draft's answers as a file would hold them: the confirmed address is the employer's."""
-    answers = _copy(draft.answers)
+    answers = deepcopy(draft.answers)
     answers["employer"] = {**answers.get("employer", {}), "email": draft.email}
     return {name: value for name, value in answers.items() if name != "request"}
 

@@ -116,8 +116,7 @@ def known_of(
         query = query.where(FiledWorker.filing_id != besides.id)
     found: dict[tuple[str, str, str], tuple[str, ...]] = {}
     for worker, constancia in session.execute(query):
-        document = (worker.nationality, worker.document_type, worker.document_number)
-        found[document] = (*found.get(document, ()), constancia.number)
+        found[worker.document] = (*found.get(worker.document, ()), constancia.number)
     return Known(today, found, _followed(besides, kind))
 
 
@@ -131,9 +130,7 @@ def _hold_people(session: Session, application: Application) -> None:
 def _followed(filing: Filing | None, kind: FilingKind) -> Followed | None:
     if filing is None:
         return None
-    documents = frozenset(
-        (worker.nationality, worker.document_type, worker.document_number) for worker in filing.workers
-    )
+    documents = frozenset(worker.document for worker in filing.workers)
     return Followed(kind is FilingKind.EXTENSION, filing.employer_ruc, documents, filing.ends)
 
 
@@ -239,15 +236,12 @@ def replaced_by(session: Session, filing: Filing) -> dict[int, Constancia]:
         .with_for_update(of=Constancia)
     )
     old = session.execute(query.execution_options(populate_existing=True)).all()
-    by_document = {
-        (worker.nationality, worker.document_type, worker.document_number): row for worker, row in old
-    }
+    by_document = {worker.document: row for worker, row in old}
     by_position = {worker.position: row for worker, row in old}
     found: dict[int, Constancia] = {}
     for worker in filing.workers:
-        document = (worker.nationality, worker.document_type, worker.document_number)
         # A corrected document number is another one: then the place on the filing tells who it is.
-        row = by_document.get(document) or by_position.get(worker.position)
+        row = by_document.get(worker.document) or by_position.get(worker.position)
         if row is not None and row not in found.values():
             found[worker.position] = row
     return found

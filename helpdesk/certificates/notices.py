@@ -228,12 +228,12 @@ def _outgoing(ticket_id: int | None, key: str, letter: Letter, now: dt.datetime)
     )
 
 
-def documents_of(session: Session, filing: Filing) -> list[Constancia]:
-    """The constancias of a filing with their documents, in the order of its workers."""
+def documents_of(session: Session, filing: Filing, *, with_bytes: bool = True) -> list[Constancia]:
+    """The constancias of a filing in the order of its workers; `with_bytes`: with their PDFs."""
     query = (
         select(Constancia)
         .join(FiledWorker, FiledWorker.id == Constancia.worker_id)
         .where(FiledWorker.filing_id == filing.id)
         .order_by(FiledWorker.position)
     )
-    return list(session.scalars(query.options(undefer(Constancia.pdf))))
+    return list(session.scalars(query.options(undefer(Constancia.pdf)) if with_bytes else query))

@@ -152,6 +152,11 @@ class FiledWorker(Base):
         return f"{self.given_names} {self.surnames}"
 
     @property
+    def document(self) -> tuple[str, str, str]:
+        """What tells one person from another."""
+        return (self.nationality, self.document_type, self.document_number)
+
+    @property
     def initials(self) -> str:
         """What the public may see of the name."""
         return " ".join(f"{word[0].upper()}." for word in self.name.split() if word[0].isalpha())

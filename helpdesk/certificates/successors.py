@@ -20,20 +20,18 @@ from helpdesk.certificates.identity import plain
 from helpdesk.certificates.issuing import calendar_of, database_now
 from helpdesk.certificates.notices import documents_of, tell_later
 from helpdesk.certificates.records import Constancia, FiledWorker, Filing, FilingDraft, FilingKind, Source
-from helpdesk.certificates.register import enter_later
+from helpdesk.certificates.register import WORKER_COLUMNS, enter_later
 from helpdesk.db import hold
 from helpdesk.desk.lifecycle import ConstanciaState, FilingState, TicketStatus
 from helpdesk.desk.ticket import change_status, lock_ticket, record
 from helpdesk.errors import NotAllowed
 from helpdesk.settings import LIMA, Settings
 
-# Those that are written like a first filing, and issue a document that takes the old one's place.
-WRITTEN = (FilingKind.EXTENSION, FilingKind.MODIFICATION, FilingKind.CORRECTION)
 
-
-def in_force(session: Session, filing: Filing) -> list[Constancia]:
+def in_force(session: Session, filing: Filing, *, with_bytes: bool = False) -> list[Constancia]:
     """The constancias of a filing that nothing has replaced or annulled, in the order of its workers."""
-    return [row for row in documents_of(session, filing) if row.state == ConstanciaState.VALID.value]
+    rows = documents_of(session, filing, with_bytes=with_bytes)
+    return [row for row in rows if row.state == ConstanciaState.VALID.value]
 
 
 def offered(session: Session, filing: Filing) -> list[FilingKind]:
@@ -100,12 +98,6 @@ def draft_from(filing: Filing, now: dt.datetime) -> FilingDraft:
     )
 
 
-WORKER_KEYS = (
-    *("nationality", "document_type", "document_number", "surnames", "given_names", "birth_date", "sex"),
-    *("marital_status", "address_abroad", "address_peru", "email"),
-)
-
-
 def tree_of(filing: Filing) -> dict[str, Any]:
     """What a filing declared, as the tree of a file."""
     hours = filing.hours_per_week
@@ -119,7 +111,9 @@ def tree_of(filing: Filing) -> dict[str, Any]:
             "representative": dict(filing.representative),
             "phone": filing.phone,
         },
-        "workers": [{key: _plain(getattr(worker, key)) for key in WORKER_KEYS} for worker in filing.workers],
+        "workers": [
+            {key: _plain(getattr(worker, key)) for key in WORKER_COLUMNS} for worker in filing.workers
+        ],
         "category": filing.category,
         "category_details": dict(filing.details),
         "contract": {
@@ -187,7 +181,7 @@ def _enter(
     later.state, later.decided_at = FilingState.REGISTERED.value, now
     lock_ticket(session, later.ticket)
     change_status(session, later.ticket, TicketStatus.CLOSED, now=now, actor=actor, why="registrado")
-    return later, in_force(session, filing), now
+    return later, in_force(session, filing, with_bytes=True), now
 
 
 def chain_of(session: Session, filing: Filing) -> list[Filing]:

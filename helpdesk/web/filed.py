@@ -16,6 +16,7 @@ from helpdesk.certificates.application import Fault, read_fields
 from helpdesk.certificates.deciding import explain as explain_filing
 from helpdesk.certificates.fields import Field, Kind
 from helpdesk.certificates.links import Purpose, row_of, token
+from helpdesk.certificates.notices import documents_of
 from helpdesk.certificates.records import Constancia, FiledWorker, Filing, FilingDraft, FilingKind
 from helpdesk.db import utc_now
 from helpdesk.desk.lifecycle import ConstanciaState
@@ -60,12 +61,6 @@ def _filing(secret: str) -> Filing:
     return (session().get(Filing, row_id) if row_id else None) or abort(404)
 
 
-def _documents(filing: Filing) -> list[Constancia]:
-    query = select(Constancia).join(FiledWorker, FiledWorker.id == Constancia.worker_id)
-    of_filing = query.where(FiledWorker.filing_id == filing.id).order_by(FiledWorker.position)
-    return list(session().scalars(of_filing))
-
-
 @filed.get("")
 def show(secret: str) -> str:
     """What came of the filing, and what can be done now."""
@@ -73,7 +68,7 @@ def show(secret: str) -> str:
 
 
 def _page(filing: Filing, secret: str, faults: list[Any]) -> str:
-    documents, today = _documents(filing), utc_now().astimezone(LIMA).date()
+    documents, today = documents_of(session(), filing, with_bytes=False), utc_now().astimezone(LIMA).date()
     local, _, domain = filing.email.partition("@")
     kinds = successors.offered(session(), filing)
     events = select(Event).where(Event.ticket_id == filing.ticket_id, Event.kind.in_(PUBLIC_EVENTS))

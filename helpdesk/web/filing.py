@@ -51,7 +51,7 @@ def show(number: str) -> str:
     looks = looks_of(session(), row, LOOKS)
     note_look(session(), row, agent(), "page", now)
     session().commit()
-    documents = _documents(row)
+    documents = notices.documents_of(session(), row, with_bytes=False)
     today = now.astimezone(LIMA).date()
     return render_template(
         "filing.html",
@@ -65,13 +65,6 @@ def show(number: str) -> str:
         kind_name=FILING_KINDS_ES[row.kind],
         looks=looks,
         today=today,
-    )
-
-
-def _documents(row: Filing) -> list[Constancia]:
-    query = select(Constancia).join(FiledWorker, FiledWorker.id == Constancia.worker_id)
-    return list(
-        session().scalars(query.where(FiledWorker.filing_id == row.id).order_by(FiledWorker.position))
     )
 
 
